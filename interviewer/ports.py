@@ -1,0 +1,126 @@
+"""What the interview needs from the outside world, as protocols: a store, a rater, a voice, a platform to post to and a clock.
+
+`runner.py` is written against these alone. Every implementation of a port passes the same contract suite in `tests/`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from interviewer.model import Answer, Case, Inbound, Interview, Move, Rating, Scorecard, Turn
+
+
+@dataclass(frozen=True)
+class Post:
+    """Something to be sent to a thread. `key` is the same on every try, so that a platform can drop a repetition."""
+
+    key: str
+    thread: str
+    turn: Turn
+    scorecard: Scorecard | None = None
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to run a thread's turn, and what the thread looked like when it was given.
+
+    `fence` rises with every lease of the thread; a commit under an older fence is refused. `version` counts commits.
+    `tries` is how often the message at the head of the inbox has been begun without a commit.
+    """
+
+    thread: str
+    owner: str
+    fence: int
+    version: int
+    tries: int
+    interview: Interview | None
+    inbox: tuple[Inbound, ...]
+    transcript: tuple[Turn, ...]
+
+
+class StoreUnavailable(Exception):
+    """The store can't be reached; nothing was changed that it did not report. Says what the operator can do."""
+
+
+class Store(Protocol):
+    """A thread's inbox, state, transcript and outbox, under the thread protocol (design.md, section 2)."""
+
+    async def admit(self, event: str, inbound: Inbound) -> bool:
+        """Claim the event and append to its thread's inbox, in one step. False: the event was admitted before."""
+        ...
+
+    async def begin(self, thread: str, owner: str) -> Lease | None:
+        """Take the thread's lock in the name of `owner`, a task that is redelivered until it ends. None: another holds it."""
+        ...
+
+    async def commit(
+        self, lease: Lease, interview: Interview | None, turns: Sequence[Turn], posts: Sequence[Post], taken: int
+    ) -> bool:
+        """Write the state, append to the transcript, queue the posts and drop `taken` messages from the inbox, in one step.
+
+        True also when this very commit was applied before (a client may re-send a write). False: the lease is outdated."""
+        ...
+
+    async def next_post(self, thread: str) -> Post | None:
+        """The post at the head of the outbox."""
+        ...
+
+    async def posted(self, lease: Lease, key: str) -> bool:
+        """Drop the post called `key` from the head of the outbox. False: the lease is outdated or the head is another."""
+        ...
+
+    async def release(self, lease: Lease) -> int:
+        """Give the lock back if it is ours and count what is left to do (inbox and outbox), in one step."""
+        ...
+
+    async def set_aside(self, lease: Lease, reason: str) -> bool:
+        """Move the head of the inbox to where an operator sees it (`reason` beside it). False: the lease is outdated."""
+        ...
+
+    async def take_over(self, thread: str) -> None:
+        """Free the thread's lock. Only for a caller that knows its holder is dead; the fence keeps a zombie out."""
+        ...
+
+    def waiting(self) -> AsyncIterator[str]:
+        """Every thread with something in its inbox or outbox."""
+        ...
+
+    async def interview(self, thread: str) -> Interview | None:
+        """The thread's state, without a lease."""
+        ...
+
+    async def transcript(self, thread: str) -> tuple[Turn, ...]:
+        """The whole transcript, oldest first."""
+        ...
+
+    async def forget(self, thread: str) -> None:
+        """Delete everything the thread has in the store."""
+        ...
+
+
+class Rater(Protocol):
+    """Judges an answer against a guide. Never raises for anything a candidate can write."""
+
+    async def rate(self, case: Case, answer: Answer) -> Rating: ...
+
+
+class Voice(Protocol):
+    """Puts a move into words: wordings in order of preference, the later ones plainer."""
+
+    async def word(self, move: Move, persona: str, seed: int) -> tuple[str, ...]: ...
+
+
+class Undeliverable(Exception):
+    """A post that its platform will never take (the channel is gone, the bot was removed): it is dropped, not retried."""
+
+
+class ChatPlatform(Protocol):
+    """Where posts go. Delivered at least once; a platform that can, drops a key it has seen. Raises `Undeliverable`."""
+
+    async def post(self, post: Post) -> None: ...
+
+
+class Clock(Protocol):
+    """Seconds since the epoch."""
+
+    def __call__(self) -> float: ...

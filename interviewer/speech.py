@@ -1,0 +1,100 @@
+"""What may be said aloud: one question a message, nothing twice, nothing from the guide before it is earned.
+
+A voice proposes wordings; the first that obeys is said. So these rules hold for any voice, a language model's too.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from interviewer.ledger import REVEALED, fold, progress
+from interviewer.model import Case, Interview, Move, Phase
+
+QUESTION_MARKS = "?？؟⁇⁈⁉"
+PLAIN = "Go on."
+
+
+def questions(text: str) -> int:
+    """How many questions a text asks, by its question marks."""
+    return sum(text.count(mark) for mark in QUESTION_MARKS)
+
+
+def statement(text: str) -> str:
+    """A text with its question marks made full stops: somebody's words, repeated without asking them."""
+    return text.translate({ord(mark): "." for mark in QUESTION_MARKS})
+
+
+def fingerprint(text: str) -> str:
+    """A short digest of a text, blind to white space and case."""
+    return hashlib.blake2s(fold(text).encode(errors="replace"), digest_size=6).hexdigest()
+
+
+def secrets(interview: Interview, case: Case) -> tuple[str, ...]:
+    """What may not be said yet: the statements and exemplars of points not revealed, and hints above the rung reached."""
+    if interview.phase in {Phase.DEBRIEF, Phase.FINISHED}:
+        return ()
+    kept: list[str] = []
+    for point in case.guide.rubric:
+        rung = progress(interview, point.id).hints
+        kept += point.hints[rung:]
+        if rung < REVEALED:
+            kept += (point.statement, *point.exemplars)
+    return tuple(fold(text) for text in kept if text.strip())
+
+
+def compose(
+    interview: Interview, case: Case, moves: Sequence[Move], options: Sequence[Sequence[str]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A paragraph for each move, which together make one lawful message, and the fingerprints of what they say."""
+    hidden = secrets(interview, case)
+    said = set(interview.said)
+    parts: list[str] = []
+    asked = 0
+    for move, wordings in zip(moves, options, strict=True):
+        text = _first_lawful(wordings, said, hidden, 1 - asked) or _last_resort(
+            interview, move, said, hidden, 1 - asked
+        )
+        asked += questions(text)
+        said.add(fingerprint(text))
+        parts.append(text)
+    return tuple(parts), tuple(dict.fromkeys((*map(fingerprint, parts), fingerprint("\n\n".join(parts)))))
+
+
+def _first_lawful(wordings: Iterable[str], said: set[str], hidden: Sequence[str], allowed: int) -> str:
+    for wording in wordings:
+        text = wording.strip()
+        folded = fold(text)
+        fresh = bool(text) and fingerprint(text) not in said and questions(text) <= allowed
+        if fresh and not any(secret in folded for secret in hidden):
+            return text
+    return ""
+
+
+def _last_resort(interview: Interview, move: Move, said: set[str], hidden: Sequence[str], allowed: int) -> str:
+    """The move's own question, or a plain word, numbered until it is new."""
+    words = move.material.get("ask", PLAIN)
+    if questions(words) > allowed or any(secret in fold(words) for secret in hidden):
+        words = PLAIN
+    number = interview.turns + 1
+    while fingerprint(text := f"({number}) {words}") in said:
+        number += 1
+    return text
+
+
+def minutes(seconds: float) -> str:
+    """A duration as it is said: whole minutes, rounded, never "0 minutes" while time is left."""
+    if seconds <= 0:
+        return "no time"
+    if seconds < 90:
+        return "a minute" if seconds >= 45 else "less than a minute"
+    return f"{seconds / 60:.0f} minutes"
+
+
+def counted(number: int, noun: str) -> str:
+    """ "one point", "3 points"."""
+    return f"one {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def quoted(text: str, width: int = 160) -> str:
+    """Somebody's words on one line, not asked again, cut at a word."""
+    line = " ".join(statement(text).split())
+    return line if len(line) <= width else line[:width].rsplit(" ", 1)[0] + " …"

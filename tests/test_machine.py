@@ -1,0 +1,370 @@
+"""The rules of an interview, one sentence a test."""
+
+import pytest
+
+from interviewer.machine import EVENTS, stage, step
+from interviewer.model import (
+    Answered,
+    Disputed,
+    Ended,
+    Event,
+    Format,
+    HintRequested,
+    Intent,
+    Level,
+    Mode,
+    ModelAnswerRequested,
+    MoveOnRequested,
+    Paused,
+    Phase,
+    PointState,
+    Rated,
+    RepeatRequested,
+    Resumed,
+    Started,
+    TimeRequested,
+    Worded,
+)
+from interviewer.scoring import credit
+from tests.cases import CASE, GUIDE, Drive, rating, settings
+
+
+@pytest.fixture
+def drive() -> Drive:
+    drive = Drive()
+    drive.start()
+    return drive
+
+
+def through(drive: Drive, phase: Phase) -> Drive:
+    """Move on until the interview is in `phase`."""
+    while drive.state.phase is not phase:
+        drive.now += 1
+        drive.do(MoveOnRequested(drive.now))
+    return drive
+
+
+def test_it_greets_and_puts_the_question_without_asking_anything(drive: Drive) -> None:
+    assert "[greet]" in drive.transcript[0].text
+    assert "Design a library" in drive.transcript[0].text
+    assert drive.state.phase is Phase.BRIEFING
+
+
+def test_the_first_answer_opens_the_requirements(drive: Drive) -> None:
+    said = drive.answer("lending")
+    assert drive.state.phase is Phase.REQUIREMENTS
+    assert said.text.endswith("How about waiting-list?")
+
+
+def test_a_clarifying_question_is_answered_from_the_facts(drive: Drive) -> None:
+    said = drive.answer(text="How many readers are there?", intent=Intent.CLARIFY, fact="readers")
+    assert said.kind == "answer"
+    assert "10,000 readers" in said.text
+    assert drive.state.facts == ("readers",)
+
+
+def test_what_the_guide_leaves_open_becomes_a_kept_assumption(drive: Drive) -> None:
+    said = drive.answer(text="Is there a cat?", intent=Intent.CLARIFY)
+    assert said.kind == "assume"
+    assert drive.state.assumptions == ("Is there a cat.",)
+
+
+def test_what_is_unsure_is_probed_before_what_is_missing(drive: Drive) -> None:
+    assert "How about waiting-list?" in drive.answer(unsure=["waiting-list"]).text
+
+
+def test_a_reply_to_a_probe_is_credited_as_probed_and_other_points_as_volunteered(drive: Drive) -> None:
+    drive.answer()
+    drive.answer("lending", "copy-record")
+    sources = {id: known.evidence.source.value for id, known in drive.state.points.items() if known.evidence}
+    assert sources == {"lending": "probed", "copy-record": "volunteered"}
+
+
+def test_no_point_is_probed_twice(drive: Drive) -> None:
+    for _ in range(30):
+        drive.answer()
+    probes = [turn.text.rsplit("[probe]", 1)[1] for turn in drive.transcript if turn.kind == "probe"]
+    assert len(probes) == len(set(probes))
+
+
+def test_something_ruled_out_is_challenged_with_the_candidates_words(drive: Drive) -> None:
+    said = drive.answer(challenged=["one-desk"], text="We never need one desk")
+    assert said.kind == "challenge"
+    assert "We never need one desk" in said.text
+    assert said.text.endswith("What happens without one-desk?") or "What happens without one-desk?" in said.text
+
+
+def test_a_contradiction_with_something_said_before_is_named(drive: Drive) -> None:
+    drive.answer("lending", text="Readers borrow books")
+    said = drive.answer(challenged=["lending"], text="Nobody borrows")
+    assert said.kind == "contradiction"
+    assert "Readers borrow books" in said.text
+    assert "Nobody borrows" in said.text
+    drive.answer("lending", text="They do borrow after all")
+    assert drive.state.points["lending"].state is PointState.COVERED
+
+
+def test_a_strong_answer_in_the_design_is_followed_deeper_as_often_as_the_level_allows(drive: Drive) -> None:
+    through(drive, Phase.DESIGN)
+    assert drive.answer("one-desk").kind == "deeper"
+    assert drive.answer("shelf-index").kind == "deeper"
+    assert drive.answer("copy-record").kind != "deeper"
+
+
+def test_the_hint_ladder_climbs_from_the_probe_to_the_reveal_and_each_rung_costs(drive: Drive) -> None:
+    drive.answer("lending")
+    kinds = [drive.do(HintRequested(drive.now)).text for _ in range(4)]
+    assert "The waiting-list concern." in kinds[0]
+    assert "The waiting-list direction." in kinds[1]
+    assert "The waiting-list concept and its price." in kinds[2]
+    assert "The waiting-list idea is said in full." in kinds[3]
+    drive.answer("waiting-list")
+    assert credit(drive.state, GUIDE.point("waiting-list")) == 0
+
+
+@pytest.mark.parametrize(("rungs", "share"), [(0, 1.0), (1, 0.8), (2, 0.6), (3, 0.3)])
+def test_a_hinted_point_is_worth_less_the_higher_the_rung(drive: Drive, rungs: int, share: float) -> None:
+    drive.answer("lending")
+    for _ in range(rungs):
+        drive.do(HintRequested(drive.now))
+    drive.answer("waiting-list")
+    assert credit(drive.state, GUIDE.point("waiting-list")) == share
+
+
+def test_a_hint_asked_for_before_any_probe_is_the_neutral_probe_and_costs_nothing(drive: Drive) -> None:
+    through(drive, Phase.API)
+    assert drive.do(HintRequested(drive.now)).kind == "probe"
+    assert sum(known.hints for known in drive.state.points.values()) == 0
+
+
+def test_there_is_no_hint_where_nothing_is_open(drive: Drive) -> None:
+    assert drive.do(HintRequested(1.0)).kind == "no-hint"
+
+
+def test_i_do_not_know_is_deflected_once_and_let_go_the_second_time(drive: Drive) -> None:
+    drive.answer("lending")
+    assert drive.answer(intent=Intent.DONT_KNOW).text.startswith("[deflect]")
+    assert drive.answer(intent=Intent.DONT_KNOW).text.startswith("[let-go]")
+    assert drive.state.points["waiting-list"].closed
+
+
+def test_practice_offers_a_hint_after_two_stalls_and_an_interview_never_does() -> None:
+    for mode, offered in ((Mode.PRACTICE, True), (Mode.INTERVIEW, False)):
+        drive = Drive(settings(mode))
+        drive.start()
+        drive.answer()
+        drive.answer()
+        assert any("[offer-hint]" in turn.text for turn in drive.transcript) is offered
+
+
+def test_practice_gives_feedback_after_a_phase_and_an_interview_does_not() -> None:
+    for mode, given in ((Mode.PRACTICE, True), (Mode.INTERVIEW, False)):
+        drive = Drive(settings(mode))
+        drive.start()
+        drive.answer("lending", "waiting-list", text="Readers borrow books")
+        feedback = [turn.text for turn in drive.transcript if "[feedback]" in turn.text]
+        assert bool(feedback) is given
+        assert all("Readers borrow books" in text for text in feedback)
+
+
+def test_a_covered_phase_leads_to_the_next_which_says_the_time_left(drive: Drive) -> None:
+    said = drive.answer("lending", "waiting-list")
+    assert drive.state.phase is Phase.ESTIMATES
+    assert "minutes" in said.text
+    assert said.text.endswith("How many loans a second is that?")
+
+
+def test_a_right_number_is_evidence_and_a_wrong_one_is_kept_for_the_scorecard(drive: Drive) -> None:
+    through(drive, Phase.ESTIMATES)
+    drive.answer(text="Roughly 40 loans a second")
+    assert not drive.state.estimated["loans"].right
+    drive.answer(text="2,000,000 records of 2 KB make 4 GB")
+    assert drive.state.estimated["shelf"].right
+    assert drive.state.points["loan-rate"].state is PointState.COVERED
+
+
+def test_a_phase_whose_time_is_up_is_left(drive: Drive) -> None:
+    drive.answer("lending", after=290)
+    said = drive.answer(after=290)
+    assert drive.state.phase is Phase.ESTIMATES
+    assert "[time-up] requirements" in said.text
+
+
+def test_when_all_time_is_up_the_wrap_up_comes_next_and_what_was_not_reached_stays_unreached() -> None:
+    drive = Drive(settings(format=Format.QUICK))
+    drive.start()
+    for _ in range(3):
+        drive.answer(after=300)
+    assert drive.state.phase is Phase.WRAP_UP
+    assert Phase.TWIST not in drive.state.reached
+
+
+def test_a_single_thought_costs_five_minutes_at_most(drive: Drive) -> None:
+    drive.answer(after=50_000)
+    assert sum(drive.state.spent.values()) == 300
+
+
+def test_a_twist_changes_a_requirement_the_design_is_least_prepared_for(drive: Drive) -> None:
+    drive.answer("flood")
+    through(drive, Phase.TWIST)
+    assert drive.state.twist == "no-fines"
+    assert "The city forbids fines." in drive.transcript[-1].text
+    assert "How about fines?" in drive.answer().text
+    assert drive.answer("fines").kind == "wrap-up"
+
+
+def test_after_the_wrap_up_comes_the_debrief_with_the_scorecard(drive: Drive) -> None:
+    through(drive, Phase.WRAP_UP)
+    drive.answer("paper-or-not")
+    assert drive.state.phase is Phase.DEBRIEF
+    assert drive.scorecards == 1
+
+
+def test_a_pause_stops_the_clock_and_a_message_ends_it(drive: Drive) -> None:
+    drive.answer("lending", after=10)
+    drive.do(Paused(drive.now))
+    assert drive.do(TimeRequested(drive.now + 60)).kind == "time"
+    drive.answer(after=100_000)
+    assert sum(drive.state.spent.values()) == 10
+    assert not drive.state.paused
+
+
+def test_resuming_repeats_what_was_open(drive: Drive) -> None:
+    drive.answer("lending")
+    drive.do(Paused(drive.now))
+    assert "How about waiting-list?" in drive.do(Resumed(drive.now + 9)).text
+
+
+@pytest.mark.parametrize("event", [HintRequested, RepeatRequested, MoveOnRequested])
+def test_any_request_ends_a_pause(drive: Drive, event: type[HintRequested]) -> None:
+    drive.do(Paused(drive.now))
+    drive.do(event(drive.now + 1000))
+    assert not drive.state.paused
+    assert sum(drive.state.spent.values()) == 0
+
+
+def test_repeat_says_the_open_question_again_or_the_task(drive: Drive) -> None:
+    assert "Design a library" in drive.do(RepeatRequested(1.0)).text
+    drive.answer("lending")
+    assert drive.do(RepeatRequested(drive.now)).text.endswith("How about waiting-list?")
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [
+        ({"gradable": False}, "unreadable"),
+        ({"intent": Intent.OFF_TOPIC}, "redirect"),
+        ({"intent": Intent.META}, "meta"),
+    ],
+)
+def test_what_is_no_answer_leaves_the_question_open(drive: Drive, how: dict[str, object], kind: str) -> None:
+    drive.answer("lending")
+    open = drive.state.open
+    assert drive.answer(**how).kind == kind  # type: ignore[arg-type]
+    assert drive.state.open == open
+
+
+def test_hints_and_moving_on_can_be_asked_for_in_words(drive: Drive) -> None:
+    drive.answer("lending")
+    assert drive.answer(intent=Intent.HINT).kind == "hint"
+    drive.answer(intent=Intent.MOVE_ON)
+    assert drive.state.phase is Phase.ESTIMATES
+
+
+def test_a_late_clarification_is_answered_and_the_phase_left(drive: Drive) -> None:
+    drive.answer("lending", after=290)
+    said = drive.answer(intent=Intent.CLARIFY, fact="readers", after=290)
+    assert "10,000 readers" in said.text
+    assert drive.state.phase is Phase.ESTIMATES
+
+
+def test_a_dispute_is_rated_again_once_and_shows_the_change(drive: Drive) -> None:
+    drive.answer("lending")
+    drive.do(Ended(drive.now))
+    text = "I did say what happens to returned books"
+    said = drive.do(Disputed("returns", text, drive.now, "m9"), rating("returns", text=text))
+    assert "0 %" in said.text
+    assert "50 %" in said.text
+    assert drive.scorecards == 2
+    assert drive.do(Disputed("returns", text, drive.now)).kind == "not-disputable"
+
+
+def test_a_dispute_that_brings_nothing_changes_nothing(drive: Drive) -> None:
+    drive.do(Ended(drive.now))
+    drive.do(Disputed("returns", "please", drive.now), rating(text="please"))
+    assert credit(drive.state, GUIDE.point("returns")) == 0
+
+
+@pytest.mark.parametrize("point", ["lending", "nonsense", ""])
+def test_only_a_point_without_credit_can_be_disputed(drive: Drive, point: str) -> None:
+    drive.answer("lending")
+    drive.do(Ended(drive.now))
+    assert drive.do(Disputed(point, "but I did", drive.now)).kind == "not-disputable"
+
+
+def test_the_model_answer_comes_on_request_after_the_debrief_only(drive: Drive) -> None:
+    said = len(drive.transcript)
+    drive.do(ModelAnswerRequested(1.0))
+    assert len(drive.transcript) == said
+    drive.do(Ended(2.0))
+    assert "Begin with the desk." in drive.do(ModelAnswerRequested(3.0)).text
+
+
+def test_what_is_written_after_the_debrief_is_kept_and_not_scored(drive: Drive) -> None:
+    drive.do(Ended(1.0))
+    assert drive.answer("lending").kind == "afterwards"
+    assert not drive.state.points
+
+
+def test_a_finished_interview_is_over(drive: Drive) -> None:
+    drive.do(Ended(1.0))
+    assert drive.do(Ended(2.0)).kind == "farewell"
+    for event in (Answered((), 3.0), HintRequested(3.0), Ended(3.0), Resumed(3.0), Started("x", "y", settings(), 3.0)):
+        assert step(drive.state, event, CASE) == (drive.state, ())
+
+
+def test_late_and_illegal_events_change_nothing(drive: Drive) -> None:
+    illegal: tuple[Event, ...] = (
+        Rated(rating("lending", text="x"), 1.0),
+        Worded((("hello",),), 1.0),
+        Resumed(1.0),
+        Disputed("lending", "x", 1.0),
+        Started("x", "y", settings(), 1.0),
+    )
+    for event in illegal:
+        assert step(drive.state, event, CASE) == (drive.state, ())
+    assert step(None, HintRequested(1.0), CASE) == (None, ())
+
+
+def test_a_rating_cannot_credit_what_was_not_said_or_what_the_guide_does_not_know(drive: Drive) -> None:
+    drive.answer(rated=rating("lending", "returns", text="words nobody wrote"))
+    assert not [id for id, known in drive.state.points.items() if known.state is PointState.COVERED]
+
+
+def test_messages_written_in_a_row_are_quoted_each_by_its_own_id(drive: Drive) -> None:
+    from interviewer.model import Message  # noqa: PLC0415
+
+    first, second = (
+        Message("t", "m1", "ada", "Readers borrow.", 1.0),
+        Message("t", "m2", "ada", "They wait in line.", 2.0),
+    )
+    drive.do(Answered((first, second), 2.0), rating("waiting-list", text="They wait in line."))
+    evidence = drive.state.points["waiting-list"].evidence
+    assert evidence is not None
+    assert evidence.message == "m2"
+
+
+def test_a_level_decides_what_is_asked() -> None:
+    for level, asked in ((Level.MID, False), (Level.SENIOR, True)):
+        drive = Drive(settings(level=level))
+        drive.start()
+        through(drive, Phase.DESIGN)
+        drive.answer()
+        drive.answer()
+        assert any("How about shelf-index?" in turn.text for turn in drive.transcript) is asked
+
+
+def test_every_stage_has_its_row() -> None:
+    drive = Drive()
+    drive.start()
+    assert set(EVENTS) >= {stage(drive.state)}
