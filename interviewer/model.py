@@ -138,7 +138,6 @@ class MoveKind(StrEnum):
     DEFLECT = "deflect"
     LET_GO = "let-go"
     TWIST = "twist"
-    LISTEN = "listen"
     FEEDBACK = "feedback"
     FEEDBACK_EMPTY = "feedback-empty"
     TIME = "time"

@@ -44,7 +44,7 @@ MATERIAL: Mapping[str, frozenset[str]] = {
 """The variables of each prompt under `prompts/moves/`."""
 
 
-class UnfitPrompt(ValueError):  # noqa: N818 (it names what is wrong, as in h11)
+class UnfitPrompt(ValueError):
     """A move's prompt asks for something the move does not bring, or leaves out what it does."""
 
 
