@@ -67,6 +67,11 @@ def quantities(text: str) -> Iterator[Quantity]:
         yield Quantity(value, per, bool(size), text[match.start() : end])
 
 
+def is_count(estimate: Estimate) -> bool:
+    """Whether the estimate is a plain count: neither a rate nor a size."""
+    return "/" not in estimate.unit and estimate.unit.lower() not in BYTES
+
+
 def check(estimate: Estimate, text: str) -> Estimated | None:
     """The quantity in `text` nearest to the estimate among those of its kind, or None if there is none of its kind."""
     best: Estimated | None = None

@@ -62,6 +62,7 @@ def hear(interview: Interview, case: Case, rating: Rating, heard: Answered | Dis
     interview = replace(interview, raters=raters)
     if not rating.gradable:
         return interview
+    interview = replace(interview, gradable=True)
     points: dict[str, Progress] = dict(interview.points)
     ratings = {point.point: point for point in rating.points}
     for point in case.guide.rubric:
@@ -115,14 +116,15 @@ def _rehear(interview: Interview, rating: Rating, heard: Disputed) -> Interview:
 
 
 def _reckon(interview: Interview, case: Case, heard: Answered) -> Interview:
-    """Hold the numbers in an answer against the guide's estimates: the one asked for, or all while estimating.
+    """Hold the numbers in an answer against the guide's estimates; arithmetic is checked here and never by a model.
 
-    A right number is evidence for the estimate's rubric point; arithmetic is checked here and never by a model."""
+    A right number is evidence for the estimate's rubric point whenever it is said; a plain count only when numbers are the
+    subject, since "250" may be anything. A wrong one is noted only as a reply to that estimate."""
     asked = interview.estimates_asked[-1:] if interview.open and interview.open.kind is MoveKind.ESTIMATE else ()
     found = dict(interview.estimated)
     points: dict[str, Progress] = dict(interview.points)
     for estimate in case.guide.estimates:
-        due = estimate.id in asked or interview.phase is Phase.ESTIMATES
+        due = estimate.id in asked or interview.phase is Phase.ESTIMATES or not estimates.is_count(estimate)
         if not due or (estimate.id in found and found[estimate.id].right):
             continue
         said = estimates.check(estimate, heard.text)

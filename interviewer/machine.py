@@ -53,7 +53,7 @@ from interviewer.model import (
     Worded,
 )
 from interviewer.scoring import credit
-from interviewer.speech import compose, counted, minutes, quoted, statement
+from interviewer.speech import SPOKEN, compose, counted, minutes, quoted, statement
 
 DEEP_DIVES = {Level.MID: 1, Level.SENIOR: 2, Level.STAFF: 3}
 """How often a strong answer is followed one level deeper."""
@@ -180,7 +180,7 @@ def _tell_time(interview: Interview, event: TimeRequested, case: Case) -> Step:
     interview = clock.tick(interview, event.at)
     material = {
         "left": minutes(clock.left(interview)),
-        "phase": interview.phase.value,
+        "phase": SPOKEN[interview.phase],
         "here": minutes(clock.left_in_phase(interview)),
     }
     return _word(interview, Move(MoveKind.TIME, material=material))
@@ -221,7 +221,9 @@ def _dispute(interview: Interview, event: Disputed, case: Case) -> Step:
     point = next((point for point in case.guide.rubric if point.id == event.point), None)
     known = progress(interview, event.point)
     if point is None or known.disputed or known.state is PointState.COVERED or known.hints >= REVEALED:
-        interview, effects = _word(interview, Move(MoveKind.NOT_DISPUTABLE, material={"point": quoted(event.point, 40)}))
+        interview, effects = _word(
+            interview, Move(MoveKind.NOT_DISPUTABLE, material={"point": quoted(event.point, 40)})
+        )
         return interview, (Record(line), *effects)
     shown = (point.statement, *point.hints)
     return replace(interview, hearing=event), (Record(line), Rate(event.argument, point.id, shown))
@@ -265,6 +267,7 @@ EVENTS: Mapping[Stage, Mapping[type, Rule]] = {
         RepeatRequested: _repeat,
         MoveOnRequested: _move_on,
         Paused:          _pause,
+        Resumed:         _resume,  # somebody is back who never said that they left; their absence costs nothing
         Ended:           _end,
     },
     Stage.RETURN: {
@@ -366,7 +369,7 @@ def _about_the_interview(view: View) -> Reply:
 
 def _out_of_time(view: View) -> Reply:
     interview, moves = _advance(view.interview, view.case)
-    return interview, (Move(MoveKind.TIME_UP, material={"phase": view.interview.phase.value}), *moves)
+    return interview, (Move(MoveKind.TIME_UP, material={"phase": SPOKEN[view.interview.phase]}), *moves)
 
 
 def _challenge(view: View) -> Reply:
@@ -652,10 +655,10 @@ def _feedback(interview: Interview, case: Case) -> tuple[Move, ...]:
         return ()
     heard = [known for known in interview.points.values() if known.evidence and known.evidence.phase is interview.phase]
     if not heard:
-        return (Move(MoveKind.FEEDBACK_EMPTY, material={"phase": interview.phase.value}),)
+        return (Move(MoveKind.FEEDBACK_EMPTY, material={"phase": SPOKEN[interview.phase]}),)
     best = max(heard, key=lambda known: known.confidence).evidence
     assert best is not None  # filtered above
-    material = {"phase": interview.phase.value, "count": counted(len(heard), "point"), "quote": quoted(best.quote)}
+    material = {"phase": SPOKEN[interview.phase], "count": counted(len(heard), "point"), "quote": quoted(best.quote)}
     return (Move(MoveKind.FEEDBACK, material=material),)
 
 

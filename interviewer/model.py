@@ -458,6 +458,8 @@ class Interview:
     turns: int = 0
     """Lines in the transcript."""
     raters: tuple[str, ...] = ()
+    gradable: bool = False
+    """Whether any answer so far could be judged at all."""
     hearing: "Answered | Disputed | None" = None
     """The answer a rating is awaited for."""
     wording: tuple[Move, ...] = ()
@@ -679,6 +681,8 @@ class Scorecard:
     gradable: bool
     overall: float | None
     verdict: Verdict | None
+    held_back: tuple[Dimension, ...]
+    """Core dimensions too low for a hire, whatever the others are like."""
     supported: Level | None
     """The highest level at which this interview would be a hire; None if none."""
     dimensions: tuple[DimensionScore, ...]

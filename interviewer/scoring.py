@@ -9,10 +9,11 @@
 | drive | 5 x the share of credited weight that was volunteered, once anything was asked and `DRIVE_POINTS` points are credited |
 | overall | mean of the assessed dimensions, weighted by `WEIGHTS` |
 | verdict | the first row of `VERDICTS` that overall reaches; at best "lean hire" when a `CORE` dimension is below `FLOOR` |
+| nothing that could be judged | not gradable: no scores, no verdict |
 | no verdict | when fewer than `ENOUGH` dimensions were assessed |
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from interviewer.ledger import REVEALED, expected, progress
@@ -55,6 +56,7 @@ VERDICTS = (
 BAR = 3.3
 """The score in a dimension that a hire shows on average."""
 FLOOR = 1.5
+HIRES = frozenset({Verdict.STRONG_HIRE, Verdict.HIRE})
 CORE = {
     Level.MID: (Dimension.REQUIREMENTS, Dimension.ARCHITECTURE),
     Level.SENIOR: (Dimension.REQUIREMENTS, Dimension.ARCHITECTURE, Dimension.DATA, Dimension.RELIABILITY),
@@ -81,6 +83,8 @@ def dimension_score(interview: Interview, case: Case, dimension: Dimension) -> f
     """0-5, or None when the dimension was not assessed."""
     if dimension is Dimension.DRIVE:
         return _drive(interview, case)
+    if not interview.gradable:
+        return None
     points = [point for point in case.guide.rubric if point.dimension is dimension]
     due = [point for point in points if _counts(interview, point)]
     weight = sum(point.weight for point in due)
@@ -106,9 +110,10 @@ def scorecard(interview: Interview, case: Case) -> Scorecard:
         title=case.question.title,
         level=level,
         mode=interview.settings.mode,
-        gradable=overall is not None,
+        gradable=interview.gradable,
         overall=overall,
         verdict=_verdict(dimensions, overall, level),
+        held_back=_weak(dimensions, level),
         supported=_supported(interview, case),
         dimensions=dimensions,
         points=points,
@@ -153,20 +158,26 @@ def _overall(dimensions: Iterable[DimensionScore], level: Level) -> float | None
     return round(sum(score * weight for score, weight in scored) / sum(weight for _, weight in scored), 1)
 
 
-def _verdict(dimensions: Iterable[DimensionScore], overall: float | None, level: Level) -> Verdict | None:
-    scores = {score.dimension: score.score for score in dimensions if score.score is not None}
-    if overall is None or len(scores) < ENOUGH:
+def _verdict(dimensions: Sequence[DimensionScore], overall: float | None, level: Level) -> Verdict | None:
+    assessed = [score for score in dimensions if score.assessed]
+    if overall is None or len(assessed) < ENOUGH:
         return None
     verdict = next(verdict for bar, verdict in VERDICTS if overall >= bar)
-    weak = any(scores.get(core, FLOOR) < FLOOR for core in CORE[level])
-    return Verdict.LEAN_HIRE if weak and verdict in {Verdict.STRONG_HIRE, Verdict.HIRE} else verdict
+    return Verdict.LEAN_HIRE if verdict in HIRES and _weak(assessed, level) else verdict
+
+
+def _weak(dimensions: Iterable[DimensionScore], level: Level) -> tuple[Dimension, ...]:
+    """The core dimensions too low for a hire, whatever the rest is like."""
+    return tuple(
+        s.dimension for s in dimensions if s.dimension in CORE[level] and s.score is not None and s.score < FLOOR
+    )
 
 
 def _supported(interview: Interview, case: Case) -> Level | None:
     for level in reversed(Level):
         at = replace(interview, settings=replace(interview.settings, level=level))
         dimensions = _dimensions(at, case)
-        if _verdict(dimensions, _overall(dimensions, level), level) in {Verdict.STRONG_HIRE, Verdict.HIRE}:
+        if _verdict(dimensions, _overall(dimensions, level), level) in HIRES:
             return level
     return None
 

@@ -9,6 +9,17 @@ from collections.abc import Iterable, Sequence
 from interviewer.ledger import REVEALED, fold, progress
 from interviewer.model import Case, Interview, Move, Phase
 
+SPOKEN = {
+    Phase.BRIEFING: "the briefing",
+    Phase.REQUIREMENTS: "the requirements",
+    Phase.ESTIMATES: "the numbers",
+    Phase.API: "the interface and the data",
+    Phase.DESIGN: "the overall design",
+    Phase.DEEP_DIVE: "the deep dive",
+    Phase.TWIST: "the change",
+    Phase.WRAP_UP: "the wrap-up",
+}
+"""What each phase is called aloud."""
 QUESTION_MARKS = "?？؟⁇⁈⁉"
 PLAIN = "Go on."
 
@@ -96,5 +107,5 @@ def counted(number: int, noun: str) -> str:
 
 def quoted(text: str, width: int = 160) -> str:
     """Somebody's words on one line, not asked again, cut at a word."""
-    line = " ".join(statement(text).split())
+    line = " ".join(statement(text).split()).rstrip(".")
     return line if len(line) <= width else line[:width].rsplit(" ", 1)[0] + " …"

@@ -66,7 +66,7 @@ def test_a_clarifying_question_is_answered_from_the_facts(drive: Drive) -> None:
 def test_what_the_guide_leaves_open_becomes_a_kept_assumption(drive: Drive) -> None:
     said = drive.answer(text="Is there a cat?", intent=Intent.CLARIFY)
     assert said.kind == "assume"
-    assert drive.state.assumptions == ("Is there a cat.",)
+    assert drive.state.assumptions == ("Is there a cat",)
 
 
 def test_what_is_unsure_is_probed_before_what_is_missing(drive: Drive) -> None:
@@ -187,7 +187,7 @@ def test_a_phase_whose_time_is_up_is_left(drive: Drive) -> None:
     drive.answer("lending", after=290)
     said = drive.answer(after=290)
     assert drive.state.phase is Phase.ESTIMATES
-    assert "[time-up] requirements" in said.text
+    assert "[time-up] the requirements" in said.text
 
 
 def test_when_all_time_is_up_the_wrap_up_comes_next_and_what_was_not_reached_stays_unreached() -> None:
@@ -233,6 +233,12 @@ def test_resuming_repeats_what_was_open(drive: Drive) -> None:
     drive.answer("lending")
     drive.do(Paused(drive.now))
     assert "How about waiting-list?" in drive.do(Resumed(drive.now + 9)).text
+
+
+def test_coming_back_without_having_paused_costs_no_time(drive: Drive) -> None:
+    drive.answer("lending", after=10)
+    assert "How about waiting-list?" in drive.do(Resumed(drive.now + 50_000)).text
+    assert sum(drive.state.spent.values()) == 10
 
 
 @pytest.mark.parametrize("event", [HintRequested, RepeatRequested, MoveOnRequested])
@@ -327,7 +333,6 @@ def test_late_and_illegal_events_change_nothing(drive: Drive) -> None:
     illegal: tuple[Event, ...] = (
         Rated(rating("lending", text="x"), 1.0),
         Worded((("hello",),), 1.0),
-        Resumed(1.0),
         Disputed("lending", "x", 1.0),
         Started("x", "y", settings(), 1.0),
     )

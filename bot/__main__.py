@@ -1,0 +1,429 @@
+"""`mockingbird …`: the command line, and the only place where parts are wired together."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bot.settings import Settings as Environment
+from interviewer.model import Case, Format, Level, Mode, Question, Scorecard, Settings
+from interviewer.questions import Bank, BankError, UnknownQuestion, data_root, load_bank, load_guide, pick
+
+if TYPE_CHECKING:
+    from interviewer.ports import Rater, Store, Voice
+
+# What only one command needs is imported where that command begins: `--help` must not pay for it.
+
+EXAMPLES = """
+Start with [bold]mockingbird chat[/]. It needs no key, no server and no account.
+"""
+
+app = typer.Typer(
+    name="mockingbird",
+    help="A mock interviewer for system design that shows its evidence." + EXAMPLES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+questions = typer.Typer(help="The question bank: list it, look at a question, check it.", no_args_is_help=True)
+app.add_typer(questions, name="questions")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+LevelOption = Annotated[Level | None, typer.Option(help="The level to be judged at. [default: senior]")]
+ModeOption = Annotated[
+    Mode | None,
+    typer.Option(help="practice offers hints and feedback; interview does neither unasked. [default: practice]"),
+]
+FormatOption = Annotated[Format | None, typer.Option(help="15, 30 or 45 active minutes. [default: standard]")]
+QuestionOption = Annotated[
+    str | None, typer.Option("--question", "-q", help="A question's ID; see `mockingbird questions list`.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+class Refused(Exception):
+    """The command can't be carried out. Its text says why and what to do."""
+
+
+# --- wiring ---------------------------------------------------------------------------------------------------------
+
+
+@cache
+def environment() -> Environment:
+    return Environment()
+
+
+@cache
+def bank() -> Bank:
+    return load_bank(data_root() / "questions.yaml", data_root() / "guides")
+
+
+def make_rater(cases: Bank) -> "Rater":
+    from interviewer.raters.offline import OfflineRater  # noqa: PLC0415 (numpy and the model's weights)
+
+    guides = tuple(cases.case(question.id).guide for question in cases.questions)
+    return OfflineRater(guides, environment().cache)
+
+
+def make_voice() -> "tuple[Voice, dict[str, str]]":
+    """The voice, and the words for what is outside an interview."""
+    from interviewer.prompts import load_prompts  # noqa: PLC0415
+    from interviewer.voice import TemplateVoice  # noqa: PLC0415
+
+    prompts = load_prompts(data_root() / "prompts")
+    notices = {
+        name: prompts.render(f"notices/{name}", {})[0] for name in ("set-aside", "not-started", "already-running")
+    }
+    return TemplateVoice(prompts), notices
+
+
+@asynccontextmanager
+async def server() -> "AsyncGenerator[str]":
+    """The URL of the store's server: the configured one, or our own Valkey, which the last to leave stops."""
+    configured = environment().redis_url
+    if configured:
+        yield configured
+        return
+    from interviewer import embedded  # noqa: PLC0415
+
+    own = await embedded.start(environment().data)
+    try:
+        yield own.url
+    finally:
+        await own.shutdown_if_last()
+
+
+# --- chat -----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def chat(
+    question: QuestionOption = None,
+    level: LevelOption = None,
+    mode: ModeOption = None,
+    format: FormatOption = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Start another interview; an unfinished one is kept for later.")
+    ] = False,
+) -> None:
+    """Hold an interview here: resumes an unfinished one, or asks what you would like to practise.
+
+    Enter sends; Alt+Enter starts a new line. Type /help for what you can ask for. Ctrl-C pauses: everything is kept."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Refused(
+            "chat needs a terminal to talk in. To run an interview from a file, use `mockingbird play SCRIPT`."
+        )
+    if question:
+        bank().question(question)
+    asyncio.run(_chat(question, level, mode, format, new))
+
+
+async def _chat(question: str | None, level: Level | None, mode: Mode | None, format: Format | None, new: bool) -> None:
+    from bot.terminal import Chat, Desk, OpenElsewhere, Screen, new_thread  # noqa: PLC0415
+    from interviewer.engine import Engine, Pace  # noqa: PLC0415
+    from interviewer.runner import Ports  # noqa: PLC0415
+    from interviewer.store import RedisStore  # noqa: PLC0415
+
+    desk = Desk(environment().data)
+    desk.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    rater = make_rater(bank())
+    voice, notices = make_voice()
+    screen = Screen(out)
+    async with server() as url, RedisStore.from_url(url) as store:
+        thread, interview = (new_thread(), None) if new else await _unfinished(desk, store)
+        chosen = None if interview else _choose(question, level, mode, format)
+        ports = Ports(store, rater, voice, screen, time.time, lambda id: bank().case(id), notices)
+        try:
+            with desk.seat(thread):
+                # The seat was free, so whoever ran this thread's last turn is dead.
+                await store.take_over(thread)
+                async with Engine(ports, url, Pace(quiet=0), name=f"mockingbird:{thread}") as engine:
+                    sitting = Chat(engine, store, screen, desk, thread)
+                    if interview:
+                        await sitting.resume(interview)
+                    elif chosen:
+                        await sitting.begin(chosen)
+                    await sitting.converse()
+        except OpenElsewhere:
+            raise Refused(
+                "This interview is open in another terminal. Go on there, or close it with Ctrl-C and try again; "
+                "`mockingbird chat --new` starts another one here."
+            ) from None
+
+
+async def _unfinished(desk: Any, store: "Store") -> tuple[str, Any]:
+    """The latest interview that was begun here and not closed, or a new thread."""
+    from bot.terminal import new_thread  # noqa: PLC0415
+
+    for thread in reversed(desk.threads()):
+        interview = await store.interview(thread)
+        if interview:
+            return thread, interview
+        desk.close(thread)
+    return new_thread(), None
+
+
+def _choose(question: str | None, level: Level | None, mode: Mode | None, format: Format | None) -> Settings:
+    """What is asked: as given on the command line, or as wished for on the screen."""
+    from bot.commands import NotUnderstood, Wish, wish  # noqa: PLC0415
+
+    chosen = Wish()
+    if question is None:
+        out.print("\n[bold]What would you like to practise?[/]\n")
+        out.print(_catalogue(bank().questions))
+        out.print(
+            "\n[dim]Enter for a surprise, or a number or company, with a level (mid senior staff), strict, quick or full.[/]"
+        )
+        while True:
+            try:
+                chosen = wish(out.input("[cyan]> [/]"), bank().questions)
+                break
+            except NotUnderstood as problem:
+                out.print(f"[yellow]{problem}[/]")
+            except (EOFError, KeyboardInterrupt):
+                raise typer.Exit(0) from None
+    judged = level or chosen.level or Level.SENIOR
+    asked = question or (chosen.question or pick(bank(), judged, (), time.time_ns())).id
+    return Settings(asked, judged, mode or chosen.mode or Mode.PRACTICE, format or chosen.format or Format.STANDARD)
+
+
+# --- play and grade -------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def play(
+    script: Annotated[
+        Path, typer.Argument(help="Candidate messages separated by lines of ---; - reads standard input.")
+    ],
+    question: QuestionOption = None,
+    level: LevelOption = None,
+    mode: ModeOption = None,
+    format: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play an interview from a file. The same script gives the same interview."""
+    from bot.play import play as run  # noqa: PLC0415
+
+    text = _read(script)
+    judged = level or Level.SENIOR
+    asked = question or bank().questions[0].id
+    bank().question(asked)
+    settings = Settings(asked, judged, mode or Mode.PRACTICE, format or Format.STANDARD)
+    voice, notices = make_voice()
+    played = asyncio.run(run(text, settings, bank().case, make_rater(bank()), voice, notices))
+    for problem in played.problems:
+        err.print(f"[yellow]{script}: {problem}[/]")
+    if as_json:
+        from bot.report import interviewed  # noqa: PLC0415
+
+        for turn in played.transcript:
+            line = {"speaker": turn.speaker.value, "phase": turn.phase.value, "kind": turn.kind, "text": turn.text}
+            typer.echo(json.dumps(line, ensure_ascii=False))
+        typer.echo(
+            json.dumps({"scorecard": interviewed(played.scorecard) if played.scorecard else None}, ensure_ascii=False)
+        )
+        return
+    from bot.terminal import Screen  # noqa: PLC0415
+
+    screen = Screen(out)
+    for turn in played.transcript:
+        screen.say(turn)
+    _show(played.scorecard)
+
+
+@app.command()
+def grade(
+    question: Annotated[str, typer.Argument(help="A question's ID; with --guide, any name.")],
+    file: Annotated[Path, typer.Argument(help="The answer; - reads standard input.")],
+    level: LevelOption = None,
+    guide: Annotated[
+        Path | None, typer.Option(help="A guide to use instead of the bank's; see docs/guides.md.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge one written answer. Estimated coverage: no model is asked, and every credit quotes the answer."""
+    from bot.report import graded  # noqa: PLC0415
+    from interviewer.machine import judged  # noqa: PLC0415
+    from interviewer.model import Answer, Answered, Message  # noqa: PLC0415
+    from interviewer.scoring import scorecard  # noqa: PLC0415
+
+    text = _read(file)
+    case = Case(Question(question, question, ""), load_guide(guide, question)) if guide else bank().case(question)
+    rating = asyncio.run(make_rater(bank()).rate(case, Answer(text)))
+    heard = Answered((Message("grade", "", "candidate", text, 0.0),), 0.0)
+    interview = judged(case, Settings(question, level or Level.SENIOR), heard, rating)
+    card = scorecard(interview, case)
+    if as_json:
+        typer.echo(json.dumps(graded(card), ensure_ascii=False, indent=2))
+    else:
+        _show(card)
+
+
+def _show(card: Scorecard | None) -> None:
+    from bot.scorecard import render  # noqa: PLC0415
+
+    if card:
+        out.print(render(card))
+
+
+def _read(path: Path) -> str:
+    """The text of a file or of standard input."""
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{path} can't be read: {error.strerror}.") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(
+            f"{path} is not UTF-8 (byte {error.start} is {data[error.start]:#04x}). Save it as UTF-8 and try again."
+        ) from None
+
+
+# --- questions ------------------------------------------------------------------------------------------------------
+
+
+@questions.command("list")
+def list_questions(as_json: JsonOption = False) -> None:
+    """All questions of the bank."""
+    if as_json:
+        typer.echo(json.dumps([_public(question) for question in bank().questions], ensure_ascii=False, indent=2))
+        return
+    out.print(_catalogue(bank().questions))
+
+
+@questions.command()
+def show(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A question's ID.")],
+    guide: Annotated[
+        bool, typer.Option("--guide", help="Show the interviewer's hidden guide too. It spoils the question.")
+    ] = False,
+) -> None:
+    """A question as a candidate sees it."""
+    question = bank().question(id)
+    out.print(
+        f"[bold]{question.title}[/]  [dim]{question.company} · {', '.join(question.topics)} · {question.minutes} minutes[/]\n"
+    )
+    out.print(question.prompt, markup=False)
+    if guide:
+        out.print()
+        out.print(bank().guide_path(id).read_text("utf-8"), markup=False)
+
+
+@questions.command()
+def lint(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Catalogues and guides; without any, the whole bank.")
+    ] = None,
+) -> None:
+    """Check questions and guides: every fault with its file, its line and what to do. Exits with 1 if there is one."""
+    from interviewer.lint import lint as check  # noqa: PLC0415
+
+    faults = check(files or [data_root() / "questions.yaml"])
+    for fault in faults:
+        out.print(str(fault), markup=False, soft_wrap=True)
+    if faults:
+        err.print(f"[red]{len(faults)} fault{'s' if len(faults) > 1 else ''}.[/]")
+        raise typer.Exit(1)
+    out.print("[green]No faults.[/]")
+
+
+def _catalogue(all: tuple[Question, ...]) -> Table:
+    table = Table(box=None, padding=(0, 2), pad_edge=False)
+    for heading in ("", "ID", "Title", "Company", "Topics", "Minutes"):
+        table.add_column(heading, overflow="fold", style="dim" if heading == "" else None)
+    for number, question in enumerate(all, 1):
+        row = (
+            str(number),
+            question.id,
+            question.title,
+            question.company,
+            ", ".join(question.topics),
+            str(question.minutes),
+        )
+        table.add_row(*row)
+    return table
+
+
+def _public(question: Question) -> dict[str, Any]:
+    return {
+        "id": question.id,
+        "title": question.title,
+        "company": question.company,
+        "also_asked_at": list(question.also_asked_at),
+        "topics": list(question.topics),
+        "levels": [level.value for level in question.levels],
+        "minutes": question.minutes,
+        "prompt": question.prompt,
+    }
+
+
+# --- doctor ---------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def doctor() -> None:
+    """What is configured, which store and rater are in use, what is missing and how to get it."""
+    from bot.doctor import examine  # noqa: PLC0415
+
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("bank", lambda: f"{len([bank().case(q.id) for q in bank().questions])} questions from {data_root()}"),
+        ("prompts", lambda: f"{len(make_voice()[1])} notices and every move have their words"),
+        ("rater", lambda: asyncio.run(_try_rater())),
+        ("store", lambda: asyncio.run(_try_store())),
+    )
+    if not examine(out, environment(), checks):
+        raise typer.Exit(1)
+
+
+async def _try_rater() -> str:
+    from interviewer.model import Answer  # noqa: PLC0415
+
+    case = bank().case(bank().questions[0].id)
+    began = time.perf_counter()
+    rating = await make_rater(bank()).rate(case, Answer(case.guide.rubric[0].exemplars[0]))
+    return f"{rating.rater}, estimated coverage without a model; first rating in {time.perf_counter() - began:.1f} s"
+
+
+async def _try_store() -> str:
+    from interviewer.store import RedisStore, address  # noqa: PLC0415
+
+    async with server() as url, RedisStore.from_url(url) as store:
+        await store.interview("doctor:nobody")
+        return f"{address(url)} answers" + (
+            "" if environment().redis_url else " (our own Valkey; set REDIS_URL to use yours)"
+        )
+
+
+# --- the way in and out ---------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run the command line; whatever goes wrong for a reason that can be named is one message and exit code 2."""
+    from interviewer.ports import StoreUnavailable  # noqa: PLC0415
+
+    try:
+        app()
+    except (Refused, UnknownQuestion, BankError, StoreUnavailable) as problem:
+        err.print(str(problem), style="red", markup=False, soft_wrap=True)
+        raise SystemExit(2) from None
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

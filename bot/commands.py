@@ -1,0 +1,120 @@
+"""One grammar for what people type on every platform: `/hint`, `/dispute lease-expiry because …`, `2 staff strict full`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rapidfuzz import process
+
+from interviewer.model import CommandName, Format, Level, Mode, Question
+
+COMMANDS: Mapping[str, tuple[CommandName, str]] = {
+    "hint": (CommandName.HINT, "the next hint on what was asked; each costs a little credit on that point"),
+    "time": (CommandName.TIME, "how much time is left"),
+    "next": (CommandName.NEXT, "move on to the next part"),
+    "repeat": (CommandName.REPEAT, "hear the open question again"),
+    "pause": (CommandName.PAUSE, "stop the clock and leave; everything is kept"),
+    "resume": (CommandName.RESUME, "start the clock again"),
+    "end": (CommandName.END, "finish and see the scorecard; after it, close the interview"),
+    "dispute": (CommandName.DISPUTE, "after the scorecard: /dispute POINT and why you did say it"),
+    "answer": (CommandName.ANSWER, "after the scorecard: the model answer"),
+}
+"""Every command, what it does to the interview, and what its help says."""
+
+HELP = "help"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A command somebody typed."""
+
+    name: CommandName
+    argument: str = ""
+
+
+class NotUnderstood(ValueError):
+    """Something typed that means nothing here. Its text tells the person what would."""
+
+
+def is_command(text: str) -> bool:
+    """Whether a message is a command: one line that starts with a slash and a letter."""
+    stripped = text.strip()
+    return len(stripped) > 1 and stripped[0] == "/" and stripped[1].isalpha() and "\n" not in stripped
+
+
+def parse(text: str) -> Typed:
+    """The command in `text`, with or without its slash. Raises NotUnderstood with the nearest command."""
+    word, _, argument = text.strip().removeprefix("/").partition(" ")
+    known = COMMANDS.get(word.lower())
+    if known is None:
+        raise NotUnderstood(f"There is no command /{word[:30]}. {_did_you_mean(word, (*COMMANDS, HELP), '/')}")
+    if known[0] is CommandName.DISPUTE and len(argument.split()) < 2:
+        raise NotUnderstood("Say which point and why: /dispute POINT and then where you said it, in your own words.")
+    return Typed(known[0], argument.strip())
+
+
+class Choice(StrEnum):
+    """A word that chooses nothing in particular."""
+
+    SURPRISE = "surprise"
+
+
+WORDS: Mapping[str, Level | Mode | Format] = {
+    **{level.value: level for level in Level},
+    **{mode.value: mode for mode in Mode},
+    **{format.value: format for format in Format},
+    "strict": Mode.INTERVIEW,
+    "15": Format.QUICK,
+    "30": Format.STANDARD,
+    "45": Format.FULL,
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody would like to be asked; None where they leave it open."""
+
+    question: Question | None = None
+    level: Level | None = None
+    mode: Mode | None = None
+    format: Format | None = None
+
+
+def wish(text: str, questions: Sequence[Question]) -> Wish:
+    """ "2 staff strict full", "apple senior", "payments" or nothing at all. Raises NotUnderstood for a word that fits nothing.
+
+    A question is named by its number in the list, its id, its company, a topic or a word of its title."""
+    chosen = Wish()
+    for word in text.lower().split():
+        if word == Choice.SURPRISE:
+            continue
+        match WORDS.get(word):
+            case Level() as level:
+                chosen = Wish(chosen.question, level, chosen.mode, chosen.format)
+            case Mode() as mode:
+                chosen = Wish(chosen.question, chosen.level, mode, chosen.format)
+            case Format() as format:
+                chosen = Wish(chosen.question, chosen.level, chosen.mode, format)
+            case None:
+                chosen = Wish(_named(word, questions), chosen.level, chosen.mode, chosen.format)
+    return chosen
+
+
+def _named(word: str, questions: Sequence[Question]) -> Question:
+    if word.isdecimal() and 1 <= int(word) <= len(questions):
+        return questions[int(word) - 1]
+    names = {
+        name.lower(): question
+        for question in reversed(questions)
+        for name in (*question.title.split(), *question.topics, *question.also_asked_at, question.company, question.id)
+    }
+    if word not in names:
+        raise NotUnderstood(f"I don't know what to make of “{word[:40]}”. {_did_you_mean(word, (*names, *WORDS))}")
+    return names[word]
+
+
+def _did_you_mean(word: str, known: Sequence[str], prefix: str = "") -> str:
+    near = [name for name, score, _ in process.extract(word, known, limit=2) if score >= 60]
+    if near:
+        return f"Did you mean {' or '.join(prefix + name for name in near)}?"
+    return "/help shows what there is." if prefix else "Name a question by its number, or a level, a mode or a length."

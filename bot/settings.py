@@ -1,0 +1,27 @@
+"""Settings from the environment, under the names their fields are known by everywhere."""
+
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set; `.env.example` lists it for a human."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
+
+    redis_url: str = Field(
+        default="", description="A Redis (>= 7) or Valkey server; without it the bot starts its own Valkey."
+    )
+    data: Path = Field(
+        default_factory=lambda: user_data_path("mockingbird", appauthor=False),
+        validation_alias="MOCKINGBIRD_DATA",
+        description="Where the embedded Valkey and half-typed answers are kept.",
+    )
+    cache: Path = Field(
+        default_factory=lambda: user_cache_path("mockingbird", appauthor=False),
+        validation_alias="MOCKINGBIRD_CACHE",
+        description="Where rubric embeddings are cached; safe to delete.",
+    )

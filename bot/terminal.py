@@ -1,0 +1,315 @@
+"""The interview in a terminal: what is typed goes through the real engine, what comes back is printed.
+
+A half-typed answer is kept in a file on every change, so that even a kill -9 in the middle of a sentence loses nothing.
+"""
+
+import asyncio
+import getpass
+import os
+import time
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from prompt_toolkit import PromptSession
+from prompt_toolkit.formatted_text import HTML
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from bot.commands import COMMANDS, HELP, NotUnderstood, Typed, is_command, parse
+from bot.scorecard import render
+from interviewer.engine import Engine
+from interviewer.model import Command, CommandName, Inbound, Interview, Message, Phase, Settings, Speaker, Turn
+from interviewer.ports import Post, Store, StoreUnavailable
+
+LONGEST = 20_000
+"""Characters of one message; more is cut into several, so nothing is lost and nothing stalls."""
+PATIENCE = 120.0
+"""Seconds to wait for a reply before saying that it takes long."""
+OVER = {Phase.DEBRIEF, Phase.FINISHED}
+THREADS = TypeAdapter(list[str])
+
+
+class OpenElsewhere(Exception):
+    """The interview is open in another terminal."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a terminal keeps what is its own: which interviews are unfinished, and what is half typed."""
+
+    directory: Path
+
+    @property
+    def _file(self) -> Path:
+        return self.directory / "chat.json"
+
+    def threads(self) -> list[str]:
+        """The threads of unfinished interviews, the latest last."""
+        try:
+            return THREADS.validate_json(self._file.read_bytes())
+        except (OSError, ValueError):
+            return []
+
+    def open(self, thread: str) -> None:
+        """Note an interview before it begins, so that a crash can't hide it."""
+        self._write([*(known for known in self.threads() if known != thread), thread])
+
+    def close(self, thread: str) -> None:
+        """Forget an interview that is over."""
+        self._write([known for known in self.threads() if known != thread])
+        self.keep(thread, "")
+
+    def draft(self, thread: str) -> str:
+        """What was half typed when the terminal last closed."""
+        try:
+            return self._draft(thread).read_text("utf-8")
+        except (OSError, ValueError):
+            return ""
+
+    def keep(self, thread: str, text: str) -> None:
+        """Keep what is half typed."""
+        if text:
+            self._draft(thread).write_text(text, "utf-8", errors="replace")
+        else:
+            self._draft(thread).unlink(missing_ok=True)
+
+    @contextmanager
+    def seat(self, thread: str) -> Generator[None]:
+        """The only seat at an interview. Raises OpenElsewhere when another terminal has it; a dead one never does."""
+        lock = FileLock(self.directory / f"{thread.rpartition(':')[2]}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise OpenElsewhere from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _draft(self, thread: str) -> Path:
+        return self.directory / f"{thread.rpartition(':')[2]}.draft"
+
+    def _write(self, threads: list[str]) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new = self._file.with_suffix(".new")
+        new.write_bytes(THREADS.dump_json(threads))
+        new.replace(self._file)
+
+
+def new_thread() -> str:
+    """A thread of this terminal's own."""
+    return f"terminal:{uuid.uuid4().hex[:12]}"
+
+
+@dataclass
+class Screen:
+    """A `ChatPlatform`: posts are handed to whoever waits for them, and printed once each."""
+
+    console: Console
+    posts: asyncio.Queue[Post] = field(default_factory=asyncio.Queue[Post])
+    seen: set[str] = field(default_factory=set[str])
+
+    async def post(self, post: Post) -> None:
+        if post.key not in self.seen:
+            self.seen.add(post.key)
+            await self.posts.put(post)
+
+    def show(self, post: Post) -> None:
+        """Print a post, its scorecard below it."""
+        self.say(post.turn)
+        if post.scorecard:
+            self.console.print(render(post.scorecard))
+
+    def say(self, turn: Turn) -> None:
+        """Print one line of the transcript."""
+        who = "[bold magenta]Interviewer[/]" if turn.speaker is Speaker.INTERVIEWER else "[bold cyan]You[/]"
+        self.console.print(f"\n{who} [dim]{turn.phase.value}[/]")
+        if turn.speaker is Speaker.INTERVIEWER:
+            self.console.print(Markdown(turn.text))
+        else:
+            self.console.print(Text(turn.text))
+
+
+@dataclass
+class Chat:
+    """One sitting: reads, submits, waits for the reply, prints it."""
+
+    engine: Engine
+    store: Store
+    screen: Screen
+    desk: Desk
+    thread: str
+
+    async def begin(self, settings: Settings) -> None:
+        """Start a new interview and put the question on the screen."""
+        self.desk.open(self.thread)
+        await self.give(self._command(CommandName.START, settings=settings))
+
+    async def resume(self, interview: Interview) -> None:
+        """Show where things stood; whatever was sent before a crash is answered first."""
+        transcript = await self.store.transcript(self.thread)
+        self.screen.console.print(Rule(f"Resuming: {interview.settings.question}", style="dim"))
+        for turn in transcript[-2:]:
+            self.screen.say(turn)
+        if await self._pending():
+            await self._await_reply()
+        elif interview.phase not in OVER:
+            await self.give(self._command(CommandName.RESUME))
+
+    async def converse(self) -> None:
+        """Until the interview is closed or the candidate leaves; leaving pauses."""
+        prompt = _session()
+        while True:
+            try:
+                text = await self._read(prompt)
+            except (KeyboardInterrupt, EOFError):
+                await self._leave()
+                return
+            try:
+                if not await self._take(text):
+                    return
+            except StoreUnavailable as problem:
+                self.desk.keep(self.thread, text)
+                self.screen.console.print(f"[red]{problem}[/]\nWhat you wrote is kept: press Enter to send it again.")
+
+    async def _read(self, prompt: "PromptSession[str]") -> str:
+        def keep(_: object) -> None:
+            self.desk.keep(self.thread, buffer.text)
+
+        buffer = prompt.default_buffer
+        buffer.on_text_changed.add_handler(keep)
+        try:
+            return await prompt.prompt_async(
+                HTML("\n<ansicyan><b>You</b></ansicyan> "),
+                default=self.desk.draft(self.thread),
+                bottom_toolbar="Enter sends · Alt+Enter or a \\ at the end of a line: new line · /help · Ctrl-C pauses",
+                handle_sigint=True,
+            )
+        finally:
+            buffer.on_text_changed.remove_handler(keep)
+
+    async def _take(self, text: str) -> bool:
+        """Do what was typed. False: this sitting is over."""
+        if not text.strip():
+            self.screen.console.print("[dim]Nothing typed. Say what you are thinking, or /help.[/]")
+            return True
+        if not is_command(text):
+            return await self._answer(text)
+        if text.strip().lower() in {f"/{HELP}", "/h", "/?"}:
+            self.screen.console.print(help_table())
+            return self._sent()
+        try:
+            typed = parse(text)
+        except NotUnderstood as problem:
+            self.screen.console.print(f"[yellow]{problem}[/]")
+            return self._sent()
+        return await self._obey(typed)
+
+    async def _answer(self, text: str) -> bool:
+        clean = "".join(ch for ch in text if ch in "\n\t" or ch.isprintable() or ord(ch) > 0x9F)
+        parts = [clean[start : start + LONGEST] for start in range(0, len(clean), LONGEST)] or [""]
+        if len(parts) > 1:
+            self.screen.console.print(f"[dim]That is long: it goes as {len(parts)} messages, and all of it is kept.[/]")
+        for part in parts:
+            await self.give(Message(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), part, time.time()))
+        return self._sent()
+
+    async def _obey(self, typed: Typed) -> bool:
+        state = await self.store.interview(self.thread)
+        if typed.name is CommandName.PAUSE:
+            await self._leave()
+            return False
+        if state and not await self._understood(typed, state):
+            return self._sent()
+        await self.give(self._command(typed.name, typed.argument))
+        self._sent()
+        after = await self.store.interview(self.thread)
+        if after and after.phase is Phase.FINISHED:
+            self.desk.close(self.thread)
+            return False
+        return True
+
+    async def _understood(self, typed: Typed, state: Interview) -> bool:
+        """The machine ignores what means nothing now; a person is told so."""
+        late = {CommandName.DISPUTE, CommandName.ANSWER}
+        if state.phase in OVER and typed.name not in late | {CommandName.END}:
+            self.screen.console.print("[yellow]The interview is over. There is /dispute, /answer and /end.[/]")
+            return False
+        if state.phase not in OVER and typed.name in late:
+            self.screen.console.print(
+                f"[yellow]/{typed.name.value} comes after the scorecard; /end takes you there.[/]"
+            )
+            return False
+        return True
+
+    async def _leave(self) -> None:
+        state = await self.store.interview(self.thread)
+        if state and state.phase not in OVER and not state.paused:
+            await self.give(self._command(CommandName.PAUSE))
+        self.screen.console.print("[dim]`mockingbird chat` brings you back here.[/]")
+
+    async def give(self, inbound: Inbound) -> None:
+        """Submit and show the reply."""
+        await self.engine.submit(inbound.id, inbound)
+        await self._await_reply()
+
+    async def _await_reply(self) -> None:
+        """Print posts until nothing is left to do in the thread."""
+        with self.screen.console.status("[dim]Listening…[/]", spinner="dots"):
+            try:
+                post = await asyncio.wait_for(self.screen.posts.get(), PATIENCE)
+            except TimeoutError:
+                raise StoreUnavailable("No reply has come yet. It is not lost: it will be answered.") from None
+        self.screen.show(post)
+        while not self.screen.posts.empty():
+            self.screen.show(self.screen.posts.get_nowait())
+
+    async def _pending(self) -> bool:
+        return self.thread in [thread async for thread in self.store.waiting()]
+
+    def _command(self, name: CommandName, argument: str = "", settings: Settings | None = None) -> Command:
+        return Command(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), name, time.time(), argument, settings)
+
+    def _sent(self) -> bool:
+        self.desk.keep(self.thread, "")
+        return True
+
+
+def help_table() -> Table:
+    """What can be typed in a chat."""
+    table = Table.grid(padding=(0, 2))
+    for word, (_, help) in COMMANDS.items():
+        table.add_row(f"[cyan]/{word}[/]", help)
+    table.add_row("[cyan]Alt+Enter[/]", "a new line; so does a \\ at the end of one")
+    table.add_row("[cyan]Ctrl-C[/]", "pause and leave; everything is kept")
+    return table
+
+
+def _session() -> "PromptSession[str]":
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.document.current_line_before_cursor.endswith("\\"):
+            buffer.delete_before_cursor()
+            buffer.insert_text("\n")
+        else:
+            buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    return PromptSession(
+        multiline=True, key_bindings=keys, enable_open_in_editor=True, enable_suspend=os.name == "posix"
+    )
