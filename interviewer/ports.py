@@ -25,7 +25,8 @@ class Lease:
     """The right to run a thread's turn, and what the thread looked like when it was given.
 
     `fence` rises with every lease of the thread; a commit under an older fence is refused. `version` counts commits.
-    `tries` is how often the message at the head of the inbox has been begun without a commit.
+    `tries` is how often the message at the head of the inbox has been begun, this time included, since a turn last ended
+    in order.
     """
 
     thread: str

@@ -1,0 +1,178 @@
+"""Turns carried by docket: what is admitted gets a task, and a task that was cut off is run again by another worker.
+
+docket alone keeps no order within a thread; the store's inbox and lock do (design.md, section 2). So a task carries no
+message, only the thread's name, and its key names the event it was added for. That key is the lock's owner too: docket
+runs a task again under the same key until it ends, which is what the lock relies on.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any
+from uuid import uuid4
+
+from docket import CurrentExecution, Docket, Execution, ExponentialRetry, Perpetual, Retry, TaskKey, Worker
+
+from interviewer.model import Inbound, Message
+from interviewer.runner import Ports, run_turn
+from interviewer.store import address, reaching
+
+AGAIN = ExponentialRetry.forever(delay=timedelta(seconds=1), maximum_delay=timedelta(seconds=30))
+"""A turn that failed keeps its thread's lock and comes back; the lock's 180 s are longer than any wait."""
+LATER = ExponentialRetry.forever(delay=timedelta(seconds=5), maximum_delay=timedelta(minutes=5))
+REGULARLY = Perpetual(every=timedelta(minutes=5), automatic=True)
+THIS = CurrentExecution()
+
+
+class UnknownTaskError(Exception):
+    """A task of a newer version came to this worker. It is tried again later, when that version may be everywhere."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast things go, in seconds.
+
+    A candidate has finished typing after `quiet` without a further message (0 in a terminal); one who goes on typing is
+    answered after `patience`. Turns of a dead worker are run by another after `redelivery`."""
+
+    quiet: float = 2.0
+    patience: float = 15.0
+    redelivery: float = 15.0
+    check: float = 0.02
+    concurrency: int = 20
+    works: bool = True
+
+
+class Engine:
+    """Takes in what candidates send (`submit`) and, unless told not to, works on it. An async context manager.
+
+    Leaving drains: no further turn is begun, and running ones end. `name` is the docket that workers share. A worker that
+    can't post to every thread of the store has a name of its own, and `concerns` says which threads are its to wake."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        url: str,
+        pace: Pace = Pace(),
+        name: str = "mockingbird",
+        concerns: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._concerns = concerns
+        self._ports = ports
+        self._pace = pace
+        self._where = address(url)
+        # redis-py caps a pool at 100; every task that is running needs one or two of its own.
+        options = "" if "max_connections=" in url else ("&" if "?" in url else "?") + "max_connections=500"
+        self._docket = Docket(name=name, url=url + options, execution_ttl=timedelta(minutes=1))
+        self._working: asyncio.Task[None] | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> "Engine":
+        async with AsyncExitStack() as stack:
+            with reaching(self._where):
+                await stack.enter_async_context(self._docket)
+            # Under their own names: docket adds automatic tasks by function, which would register a second name.
+            self._docket.register(self.turn)
+            self._docket.register(self.sweep)
+            # Discord does not deliver again what came while nobody listened, so what waits is looked for.
+            await self._wake_all()
+            if self._pace.works:
+                self._working = asyncio.create_task(self._work(), name="engine")
+            stack.push_async_callback(self.drain)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, traceback)
+
+    async def submit(self, event: str, inbound: Inbound) -> bool:
+        """Take in what arrived; then the platform may be told. False: the event had been admitted before."""
+        new = await self._ports.store.admit(event, inbound)
+        # For a duplicate too: whoever admitted it may have died before adding the task.
+        wait = self._pace.quiet if isinstance(inbound, Message) else 0
+        await self._add(f"turn:{inbound.thread}:{event}", inbound.thread, last=inbound.id, wait=wait)
+        return new
+
+    async def ended(self) -> None:
+        """Return when the worker has been drained; raise what it died of."""
+        if self._working:
+            await asyncio.wait({self._working})
+            if not self._working.cancelled():
+                self._working.result()
+
+    async def drain(self, within: float = 30.0) -> None:
+        """Begin no further turn and let the running ones end. One that doesn't is left to be run again elsewhere."""
+        for seconds in (within, None):
+            if self._working and not self._working.done():
+                self._working.cancel()
+                await asyncio.wait({self._working}, timeout=seconds)
+        await self.ended()
+
+    async def _work(self) -> None:
+        pace = self._pace
+        async with Worker(
+            self._docket,
+            name=f"{uuid4().hex}",
+            concurrency=pace.concurrency,
+            redelivery_timeout=timedelta(seconds=pace.redelivery),
+            minimum_check_interval=timedelta(seconds=pace.check),
+            reconnection_delay=timedelta(seconds=1),
+            fallback_task=_put_back,
+        ) as worker:
+            await worker.run_forever()
+
+    # --- tasks: called by docket's worker ---
+
+    async def turn(
+        self,
+        thread: str,
+        last: str,
+        key: str = TaskKey(),
+        retry: Retry = AGAIN,
+    ) -> None:
+        """Run a turn if `last` is still the last message, that is, if it has been quiet since the task was added."""
+        more = ""
+
+        def settled(messages: Sequence[Message]) -> bool:
+            nonlocal more
+            patient = messages[-1].at - messages[0].at < self._pace.patience
+            more = messages[-1].id if self._pace.quiet and messages[-1].id != last and patient else ""
+            return not more
+
+        left = await run_turn(self._ports, thread, key, settled)
+        if more:
+            await self._add(f"next:{thread}:{more}", thread, last=more, wait=self._pace.quiet)
+        elif left:
+            await self._wake(thread)
+
+    async def sweep(self, perpetual: Perpetual = REGULARLY) -> None:
+        """Wake what waits though nothing is on its way to it; it should not happen, and it must not last if it does."""
+        await self._wake_all()
+
+    async def _wake_all(self) -> None:
+        async for thread in self._ports.store.waiting():
+            if self._concerns(thread):
+                await self._wake(thread)
+
+    async def _wake(self, thread: str) -> None:
+        await self._add(f"next:{thread}:{uuid4().hex}", thread, last="")
+
+    async def _add(self, key: str, thread: str, *, last: str, wait: float = 0) -> None:
+        when = datetime.now(UTC) + timedelta(seconds=wait)
+        with reaching(self._where):
+            await self._docket.add("turn", when=when, key=key)(thread, last)
+
+
+async def _put_back(
+    *_: Any,
+    execution: Execution = THIS,
+    retry: Retry = LATER,
+    **__: Any,
+) -> None:
+    """docket would drop a task whose name it doesn't know; this one waits for a worker that does."""
+    raise UnknownTaskError(execution.function_name)

@@ -1,0 +1,27 @@
+"""How the nouns of an interview are written as JSON for the store, and read back.
+
+Unknown fields are ignored and missing ones take their defaults, so a record written by an older version stays readable.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from interviewer.model import Inbound, Interview, Turn
+from interviewer.ports import Post
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A message taken out of its inbox because its turn failed again and again, for an operator to look at."""
+
+    reason: str
+    at: float
+    inbound: Inbound
+
+
+INTERVIEW: TypeAdapter[Interview] = TypeAdapter(Interview)
+INBOUND: TypeAdapter[Inbound] = TypeAdapter(Inbound)
+TURN: TypeAdapter[Turn] = TypeAdapter(Turn)
+POST: TypeAdapter[Post] = TypeAdapter(Post)
+ASIDE: TypeAdapter[Aside] = TypeAdapter(Aside)

@@ -1,0 +1,100 @@
+"""What every test may ask for: a real Valkey, started once and emptied before each use."""
+
+import asyncio
+import socket
+import subprocess
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError  # noqa: A004
+
+from interviewer import embedded
+from interviewer.store import RedisStore
+from tests.fakes import redis_client, wait_until
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The URL of a server that lives as long as the test run."""
+    directory = tmp_path_factory.mktemp("valkey")
+    url = asyncio.run(_start(directory))
+    yield url
+    assert asyncio.run(_stop(directory)), "a test left a connection open"
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The URL of a cluster of one node: small, and as strict about slots as any."""
+    directory = tmp_path_factory.mktemp("cluster")
+    port, bus = free_ports(2)
+    options = ["--port", str(port), "--cluster-port", str(bus), "--cluster-enabled", "yes", "--bind", "127.0.0.1"]
+    options += ["--dir", str(directory), "--save", "", "--logfile", str(directory / "valkey.log")]
+    process = subprocess.Popen([embedded.binary(), *options])
+    try:
+        asyncio.run(_own_all_slots(port))
+        yield f"redis+cluster://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+async def redis_url(valkey: str) -> str:
+    """The URL of an empty server."""
+    async with redis_client(valkey) as client:
+        await client.flushall()
+    return valkey
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncGenerator[Any]:
+    """A plain client of an empty server."""
+    async with redis_client(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def redis_store(redis_url: str) -> AsyncGenerator[RedisStore]:
+    """A store on an empty server."""
+    async with RedisStore.from_url(redis_url) as store:
+        yield store
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+async def _own_all_slots(port: int) -> None:
+    async with redis_client(f"redis://127.0.0.1:{port}") as node:
+        await wait_until(lambda: _answers(node))
+        await node.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+        await wait_until(lambda: _is_whole(node))
+
+
+async def _answers(node: Any) -> bool:
+    try:
+        return bool(await node.ping())
+    except ConnectionError:
+        return False
+
+
+async def _is_whole(node: Any) -> bool:
+    return (await node.cluster("INFO"))["cluster_state"] == "ok"
+
+
+async def _start(directory: Path) -> str:
+    server = await embedded.start(directory)
+    await server.aclose()
+    return server.url
+
+
+async def _stop(directory: Path) -> bool:
+    server = await embedded.start(directory)
+    return await server.shutdown_if_last()
