@@ -145,13 +145,13 @@ async def _chat(question: str | None, level: Level | None, mode: Mode | None, fo
     async with server() as url, RedisStore.from_url(url) as store:
         thread, interview = (new_thread(), None) if new else await _unfinished(desk, store)
         chosen = None if interview else _choose(question, level, mode, format)
-        ports = Ports(store, rater, voice, screen, time.time, lambda id: bank().case(id), notices)
+        ports = Ports(store, rater, voice, screen, time.time, bank().case, notices)
         try:
             with desk.seat(thread):
                 # The seat was free, so whoever ran this thread's last turn is dead.
                 await store.take_over(thread)
                 async with Engine(ports, url, Pace(quiet=0), name=f"mockingbird:{thread}") as engine:
-                    sitting = Chat(engine, store, screen, desk, thread)
+                    sitting = Chat(engine, store, screen, desk, thread, bank().case)
                     if interview:
                         await sitting.resume(interview)
                     elif chosen:
@@ -343,18 +343,10 @@ def lint(
 
 def _catalogue(all: tuple[Question, ...]) -> Table:
     table = Table(box=None, padding=(0, 2), pad_edge=False)
-    for heading in ("", "ID", "Title", "Company", "Topics", "Minutes"):
-        table.add_column(heading, overflow="fold", style="dim" if heading == "" else None)
+    for heading in ("", "ID", "Title", "Company", "Topics"):
+        table.add_column(heading, no_wrap=heading == "ID", style="dim" if heading == "" else None)
     for number, question in enumerate(all, 1):
-        row = (
-            str(number),
-            question.id,
-            question.title,
-            question.company,
-            ", ".join(question.topics),
-            str(question.minutes),
-        )
-        table.add_row(*row)
+        table.add_row(str(number), question.id, question.title, question.company, ", ".join(question.topics))
     return table
 
 

@@ -1,5 +1,6 @@
 """One grammar for what people type on every platform: `/hint`, `/dispute lease-expiry because …`, `2 staff strict full`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,9 +38,13 @@ class NotUnderstood(ValueError):
 
 
 def is_command(text: str) -> bool:
-    """Whether a message is a command: one line that starts with a slash and a letter."""
-    stripped = text.strip()
-    return len(stripped) > 1 and stripped[0] == "/" and stripped[1].isalpha() and "\n" not in stripped
+    """Whether a message is a command: a slash and a known word, or what looks like one mistyped.
+
+    `/jobs/{id} returns the job` is an answer, and so is `/jobs returns the job`: nothing said is lost to a slash."""
+    words = text.split()
+    if not words or "\n" in text.strip() or not re.fullmatch(r"/[A-Za-z?]+", words[0]):
+        return False
+    return words[0][1:].lower() in COMMANDS or len(words) == 1
 
 
 def parse(text: str) -> Typed:
@@ -106,11 +111,22 @@ def _named(word: str, questions: Sequence[Question]) -> Question:
     names = {
         name.lower(): question
         for question in reversed(questions)
-        for name in (*question.title.split(), *question.topics, *question.also_asked_at, question.company, question.id)
+        for name in (
+            *_telling(question.title),
+            *question.topics,
+            *question.also_asked_at,
+            question.company,
+            question.id,
+        )
     }
     if word not in names:
         raise NotUnderstood(f"I don't know what to make of “{word[:40]}”. {_did_you_mean(word, (*names, *WORDS))}")
     return names[word]
+
+
+def _telling(title: str) -> Sequence[str]:
+    """The words of a title that could name it."""
+    return [word for word in title.split() if len(word) > 3]
 
 
 def _did_you_mean(word: str, known: Sequence[str], prefix: str = "") -> str:

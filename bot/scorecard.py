@@ -1,6 +1,7 @@
 """A scorecard in a terminal: dimensions as bars, the verdict, and the words behind every credit."""
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -34,12 +35,16 @@ STEPS: Mapping[str, str] = {
 }
 
 
-def render(card: Scorecard) -> RenderableType:
+Places = Mapping[str, str]
+"""What a message is called here, by its id; one without a name goes by its id."""
+
+
+def render(card: Scorecard, places: Places = MappingProxyType({})) -> RenderableType:
     """The whole scorecard. Quotes are shown as they were written, with nothing in them taken for markup."""
     parts = [
         _head(card),
         _dimensions(card),
-        *_evidence(card),
+        *_evidence(card, places),
         *_estimates(card),
         *_open(card),
         *_advice(card),
@@ -86,17 +91,18 @@ def _bar(score: DimensionScore) -> Text:
     return Text("".join(cells), style="green" if score.score >= score.bar else "yellow" if score.score >= 2 else "red")
 
 
-def _evidence(card: Scorecard) -> Iterator[RenderableType]:
+def _evidence(card: Scorecard, places: Places) -> Iterator[RenderableType]:
     credited = [point for point in card.points if point.evidence]
     if credited:
         yield Text("What you were credited for, in your words", style="bold")
-        yield from (_quote(point) for point in credited)
+        yield from (_quote(point, places) for point in credited)
 
 
-def _quote(point: PointScore) -> RenderableType:
+def _quote(point: PointScore, places: Places) -> RenderableType:
     assert point.evidence is not None  # the caller's filter
     share = "" if point.credit == 1 else f", {point.credit:.0%} credit"
-    where = f"message {point.evidence.message}, " if point.evidence.message else ""
+    message = point.evidence.message
+    where = f"message {places.get(message, message)}, " if message else ""
     about = f"{point.point} · {point.dimension} ({where}{SOURCES[point.evidence.source]}{share})"
     quote = Text(f"“{' '.join(point.evidence.quote.split())}”", style="italic")
     return Padding(Group(Text(about, style="cyan"), quote), (0, 0, 0, 2))

@@ -7,9 +7,10 @@ import asyncio
 import getpass
 import os
 import time
+import unicodedata
 import uuid
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,13 +28,28 @@ from rich.text import Text
 from bot.commands import COMMANDS, HELP, NotUnderstood, Typed, is_command, parse
 from bot.scorecard import render
 from interviewer.engine import Engine
-from interviewer.model import Command, CommandName, Inbound, Interview, Message, Phase, Settings, Speaker, Turn
+from interviewer.model import (
+    Case,
+    Command,
+    CommandName,
+    Inbound,
+    Interview,
+    Message,
+    Phase,
+    Scorecard,
+    Settings,
+    Speaker,
+    Turn,
+)
 from interviewer.ports import Post, Store, StoreUnavailable
+from interviewer.scoring import scorecard
 
-LONGEST = 20_000
-"""Characters of one message; more is cut into several, so nothing is lost and nothing stalls."""
+LONGEST = 500_000
+"""Characters of one message."""
 PATIENCE = 120.0
 """Seconds to wait for a reply before saying that it takes long."""
+GLANCE = 0.2
+"""Seconds between two looks at whether anything is left to be answered."""
 OVER = {Phase.DEBRIEF, Phase.FINISHED}
 THREADS = TypeAdapter(list[str])
 
@@ -123,11 +139,17 @@ class Screen:
             self.seen.add(post.key)
             await self.posts.put(post)
 
-    def show(self, post: Post) -> None:
+    def show(self, post: Post, transcript: Sequence[Turn] = ()) -> None:
         """Print a post, its scorecard below it."""
         self.say(post.turn)
         if post.scorecard:
-            self.console.print(render(post.scorecard))
+            self.card(post.scorecard, transcript)
+
+    def card(self, card: Scorecard, transcript: Sequence[Turn]) -> None:
+        """Print a scorecard, with messages numbered as they stand in the transcript."""
+        spoken = [turn.message for turn in transcript if turn.speaker is Speaker.CANDIDATE]
+        places = {message: str(number) for number, message in enumerate(spoken, 1)}
+        self.console.print(render(card, places))
 
     def say(self, turn: Turn) -> None:
         """Print one line of the transcript."""
@@ -148,6 +170,7 @@ class Chat:
     screen: Screen
     desk: Desk
     thread: str
+    case: Callable[[str], Case]
 
     async def begin(self, settings: Settings) -> None:
         """Start a new interview and put the question on the screen."""
@@ -158,11 +181,16 @@ class Chat:
         """Show where things stood; whatever was sent before a crash is answered first."""
         transcript = await self.store.transcript(self.thread)
         self.screen.console.print(Rule(f"Resuming: {interview.settings.question}", style="dim"))
-        for turn in transcript[-2:]:
-            self.screen.say(turn)
-        if await self._pending():
-            await self._await_reply()
-        elif interview.phase not in OVER:
+        pending = await self._pending() or not self.screen.posts.empty()
+        back = interview.phase not in OVER and not pending
+        # Coming back repeats what was open; otherwise the interviewer's last words are shown as they were.
+        for turn in transcript[-3:]:
+            if turn.speaker is Speaker.CANDIDATE or not back:
+                self.screen.say(turn)
+        if interview.phase in OVER:
+            self.screen.card(scorecard(interview, self.case(interview.settings.question)), transcript)
+        await self._catch_up()
+        if back:
             await self.give(self._command(CommandName.RESUME))
 
     async def converse(self) -> None:
@@ -215,12 +243,14 @@ class Chat:
         return await self._obey(typed)
 
     async def _answer(self, text: str) -> bool:
-        clean = "".join(ch for ch in text if ch in "\n\t" or ch.isprintable() or ord(ch) > 0x9F)
-        parts = [clean[start : start + LONGEST] for start in range(0, len(clean), LONGEST)] or [""]
-        if len(parts) > 1:
-            self.screen.console.print(f"[dim]That is long: it goes as {len(parts)} messages, and all of it is kept.[/]")
-        for part in parts:
-            await self.give(Message(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), part, time.time()))
+        if len(text) > LONGEST:
+            self.screen.console.print(
+                f"[yellow]That is {len(text):,} characters; I can take {LONGEST:,} at once. "
+                "It is still in your prompt: cut it to what matters, or send it in pieces.[/]"
+            )
+            return True
+        clean = "".join(ch for ch in text if ch in "\n\t" or unicodedata.category(ch) != "Cc")
+        await self.give(Message(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), clean, time.time()))
         return self._sent()
 
     async def _obey(self, typed: Typed) -> bool:
@@ -263,15 +293,21 @@ class Chat:
         await self._await_reply()
 
     async def _await_reply(self) -> None:
-        """Print posts until nothing is left to do in the thread."""
+        """Print the reply; every turn has exactly one."""
         with self.screen.console.status("[dim]Listening…[/]", spinner="dots"):
             try:
                 post = await asyncio.wait_for(self.screen.posts.get(), PATIENCE)
             except TimeoutError:
                 raise StoreUnavailable("No reply has come yet. It is not lost: it will be answered.") from None
-        self.screen.show(post)
-        while not self.screen.posts.empty():
-            self.screen.show(self.screen.posts.get_nowait())
+        transcript = await self.store.transcript(self.thread) if post.scorecard else ()
+        self.screen.show(post, transcript)
+
+    async def _catch_up(self) -> None:
+        """Print the replies to whatever was sent before a crash."""
+        with self.screen.console.status("[dim]Listening…[/]", spinner="dots"):
+            while await self._pending() or not self.screen.posts.empty():
+                with suppress(TimeoutError):
+                    self.screen.show(await asyncio.wait_for(self.screen.posts.get(), GLANCE))
 
     async def _pending(self) -> bool:
         return self.thread in [thread async for thread in self.store.waiting()]

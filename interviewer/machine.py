@@ -137,11 +137,9 @@ def _weigh(interview: Interview, event: Rated, case: Case) -> Step:
     if isinstance(heard, Disputed):
         return _word(after, _reconsidered(before, after, case, heard))
     view = View(before, _count_stalls(before, after, event.rating), case, event.rating, heard)
-    for applies, reply in REPLIES:
-        if applies(view):
-            interview, moves = reply(view)
-            return _word(interview, *moves)
-    raise AssertionError("the last row of REPLIES always applies")
+    reply = next(reply for applies, reply in REPLIES if applies(view))
+    interview, moves = reply(view)
+    return _word(interview, *moves)
 
 
 def _say(interview: Interview, event: Worded, case: Case) -> Step:
@@ -159,7 +157,7 @@ def _say(interview: Interview, event: Worded, case: Case) -> Step:
         said=(*interview.said, *(mark for mark in said if mark not in interview.said)),
         turns=interview.turns + 1,
         since=event.at if timed else None,
-        open=interview.open and replace(interview.open, text=words.get(interview.open.kind, interview.open.text)),
+        open=interview.open and replace(interview.open, text=interview.open.text or words.get(interview.open.kind, "")),
     )
     return interview, (Say(turn, with_scorecard),)
 
@@ -584,12 +582,11 @@ def _advance(interview: Interview, case: Case) -> Reply:
     if clock.left(interview) <= 0 and Phase.WRAP_UP in following:
         following = following[following.index(Phase.WRAP_UP) :]
     interview = replace(interview, open=None, dont_knows=0, stalls=0)
-    for phase in following:
-        interview = _reach(interview, phase)
-        opened = ENTER[phase](interview, case)
-        if opened:
-            return opened[0], (*feedback, *opened[1])
-    raise AssertionError("the debrief always opens")
+    phases, opened = iter(following), None
+    while opened is None:
+        interview = _reach(interview, next(phases))
+        opened = ENTER[interview.phase](interview, case)
+    return opened[0], (*feedback, *opened[1])
 
 
 def _reach(interview: Interview, phase: Phase) -> Interview:
@@ -622,7 +619,9 @@ def _enter_twist(interview: Interview, case: Case) -> Reply | None:
         return max((progress(interview, point.id).confidence for point in points), default=1.0)
 
     twist = min(case.guide.twists, key=lambda twist: prepared(twist.id))
-    interview = replace(interview, twist=twist.id, open=Open(MoveKind.TWIST, "", twist.ask))
+    interview = replace(
+        interview, twist=twist.id, open=Open(MoveKind.TWIST, "", f"{statement(twist.change)} {twist.ask}")
+    )
     return interview, (Move(MoveKind.TWIST, material={"change": statement(twist.change), "ask": twist.ask}),)
 
 

@@ -2,25 +2,30 @@
 
 import pytest
 
-from interviewer.machine import EVENTS, stage, step
+from interviewer.machine import EVENTS, Stage, step
 from interviewer.model import (
     Answered,
+    Case,
     Disputed,
     Ended,
     Event,
     Format,
+    Guide,
     HintRequested,
     Intent,
     Level,
+    Message,
     Mode,
     ModelAnswerRequested,
     MoveOnRequested,
     Paused,
     Phase,
     PointState,
+    Question,
     Rated,
     RepeatRequested,
     Resumed,
+    RubricPoint,
     Started,
     TimeRequested,
     Worded,
@@ -347,8 +352,6 @@ def test_a_rating_cannot_credit_what_was_not_said_or_what_the_guide_does_not_kno
 
 
 def test_messages_written_in_a_row_are_quoted_each_by_its_own_id(drive: Drive) -> None:
-    from interviewer.model import Message  # noqa: PLC0415
-
     first, second = (
         Message("t", "m1", "ada", "Readers borrow.", 1.0),
         Message("t", "m2", "ada", "They wait in line.", 2.0),
@@ -370,6 +373,56 @@ def test_a_level_decides_what_is_asked() -> None:
 
 
 def test_every_stage_has_its_row() -> None:
-    drive = Drive()
+    assert set(EVENTS) == set(Stage)
+
+
+def test_a_quote_over_several_messages_is_ascribed_to_the_first(drive: Drive) -> None:
+    first, second = Message("t", "m1", "ada", "Readers", 1.0), Message("t", "m2", "ada", "borrow.", 2.0)
+    drive.do(Answered((first, second), 2.0), rating("lending", text="Readers borrow."))
+    evidence = drive.state.points["lending"].evidence
+    assert evidence is not None
+    assert evidence.message == "m1"
+
+
+def test_a_point_answered_after_the_probe_is_no_longer_the_one_at_hand(drive: Drive) -> None:
+    through(drive, Phase.DESIGN)
+    drive.answer(unsure=["one-desk"])
+    drive.answer("one-desk", confidence=0.5)
+    assert "shelf-index" in (drive.state.open.point if drive.state.open else "")
+    drive.answer("shelf-index", intent=Intent.META)
+    assert drive.do(HintRequested(drive.now)).kind == "no-hint"
+
+
+def test_an_answer_too_weak_to_dig_into_is_followed_by_the_next_question(drive: Drive) -> None:
+    through(drive, Phase.DESIGN)
+    assert drive.answer("one-desk", confidence=0.5).kind == "probe"
+
+
+def test_bare_points_without_probes_hints_twists_or_estimates_still_make_an_interview() -> None:
+    bare = Guide("bare", (RubricPoint("a", "A is said.", ("I say a.",)), RubricPoint("b", "B is said.", ("I say b.",))))
+    drive = Drive(case=Case(Question("bare", "Bare", "Design it."), bare))
     drive.start()
-    assert set(EVENTS) >= {stage(drive.state)}
+    drive.do(HintRequested(1.0))
+    for _ in range(12):
+        drive.answer()
+        if drive.state.phase is Phase.DEBRIEF:
+            break
+    assert drive.state.phase is Phase.DEBRIEF
+    assert Phase.WRAP_UP in drive.state.reached
+    with pytest.raises(KeyError):
+        bare.point("c")
+
+
+def test_credit_once_given_is_not_doubted_away(drive: Drive) -> None:
+    drive.answer("lending", text="Readers borrow books")
+    drive.answer(unsure=["lending"])
+    assert drive.state.points["lending"].state is PointState.COVERED
+
+
+def test_a_voice_that_only_repeats_itself_is_numbered_until_it_is_new() -> None:
+    drive = Drive(voice=lambda move: ("(3) Go on.",))
+    drive.start()
+    drive.do(TimeRequested(1.0))
+    drive.do(TimeRequested(2.0))
+    lines = [turn.text for turn in drive.transcript]
+    assert len(set(lines)) == len(lines)

@@ -1,0 +1,209 @@
+"""The chat as a candidate meets it: a real pseudo-terminal, the real engine, real kill -9."""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from pathlib import Path
+
+import pexpect
+import psutil
+import pytest
+
+ROOT = Path(__file__).parent.parent
+QUESTION = "doordash-payments"
+OPENING = "Nobody may ever"
+PROMPT = "Enter sends"
+ANSWER = "Every charge carries a key the client made up once, so a retry of the same order finds the first charge and returns it."
+
+
+class Terminal:
+    """A terminal with `mockingbird chat` in it."""
+
+    def __init__(self, home: Path, *options: str) -> None:
+        environment = {
+            **os.environ,
+            "MOCKINGBIRD_DATA": str(home / "data"),
+            "MOCKINGBIRD_CACHE": str(home / "cache"),
+            "TERM": "xterm",
+            "PROMPT_TOOLKIT_NO_CPR": "1",
+        }
+        environment.pop("REDIS_URL", None)
+        self.process: pexpect.spawn[str] = pexpect.spawn(
+            sys.executable,
+            ["-m", "bot", "chat", *options],
+            cwd=ROOT,
+            env=environment,
+            encoding="utf-8",
+            timeout=20,
+            dimensions=(50, 200),
+        )
+
+    def sees(self, *patterns: str) -> None:
+        """Wait for each of these, in order, in what is printed."""
+        for pattern in patterns:
+            self.process.expect(pattern)
+
+    def types(self, text: str) -> None:
+        self.process.send(text)
+
+    def sends(self, text: str) -> None:
+        self.process.send(text + "\r")
+
+    def dies(self) -> None:
+        """kill -9, as an out-of-memory killer would."""
+        self.process.kill(signal.SIGKILL)
+        self.process.wait()
+
+    def ends(self) -> int | None:
+        """Wait for the process to end by itself; its exit code."""
+        self.process.expect(pexpect.EOF)
+        self.process.close()
+        return self.process.exitstatus
+
+
+Open = Callable[..., Terminal]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Generator[Open]:
+    """Opens terminals on one home; at the end none is left, nor the Valkey they shared."""
+    terminals: list[Terminal] = []
+
+    def open(*options: str) -> Terminal:
+        terminals.append(Terminal(tmp_path, *options))
+        return terminals[-1]
+
+    yield open
+    for terminal in terminals:
+        terminal.process.close(force=True)
+    for server in servers(tmp_path):
+        with suppress(psutil.NoSuchProcess):
+            server.kill()
+            server.wait()
+
+
+def servers(home: Path) -> list[psutil.Process]:
+    """The Valkeys that keep their data below `home`."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if "valkey" in process.name() and str(home) in process.cwd():
+                found.append(process)
+    return found
+
+
+def test_a_whole_interview_from_the_greeting_to_the_goodbye(opened: Open) -> None:
+    chat = opened("--question", QUESTION, "--format", "quick")
+    chat.sees(OPENING, PROMPT)
+    chat.sends(ANSWER)
+    chat.sees("Interviewer", PROMPT)
+    chat.sends("/time")
+    chat.sees("left", PROMPT)
+    chat.sends("/help")
+    chat.sees("/dispute", PROMPT)
+    chat.sends("/end")
+    chat.sees("Scorecard", "estimated coverage", PROMPT)
+    chat.sends("/answer")
+    chat.sees("Interviewer", PROMPT)
+    chat.sends("/end")
+    assert chat.ends() == 0
+
+
+def test_a_half_typed_answer_survives_kill_9(opened: Open) -> None:
+    chat = opened("--question", QUESTION)
+    chat.sees(OPENING, PROMPT)
+    chat.types("We would never charge a customer tw")
+    chat.sees("customer tw")
+    chat.dies()
+    again = opened()
+    again.sees("Resuming", "customer tw")
+
+
+def test_an_answer_that_was_sent_is_answered_after_kill_9_and_only_once(opened: Open) -> None:
+    chat = opened("--question", QUESTION)
+    chat.sees(OPENING, PROMPT)
+    chat.sends(ANSWER)
+    chat.sees("Listening")
+    chat.dies()
+    again = opened()
+    again.sees("Resuming", "Interviewer", PROMPT)
+    again.sends("/end")
+    again.sees("Scorecard", PROMPT)
+    again.sends("/end")
+    assert again.ends() == 0
+
+
+def test_ctrl_c_pauses_and_the_next_chat_goes_on_there(opened: Open) -> None:
+    chat = opened("--question", QUESTION)
+    chat.sees(OPENING, PROMPT)
+    chat.types("\x03")
+    chat.sees("mockingbird chat")
+    assert chat.ends() == 0
+    again = opened()
+    again.sees("Resuming", "Nobody may ever", PROMPT)
+
+
+def test_an_interview_is_open_in_one_terminal_at_a_time(opened: Open) -> None:
+    first = opened("--question", QUESTION)
+    first.sees(OPENING, PROMPT)
+    second = opened()
+    second.sees("open in another terminal")
+    assert second.ends() == 2
+    first.sends("/time")
+    first.sees("left", PROMPT)
+
+
+def test_a_store_that_dies_in_mid_interview_is_started_again_and_nothing_is_lost(opened: Open, tmp_path: Path) -> None:
+    chat = opened("--question", QUESTION)
+    chat.sees(OPENING, PROMPT)
+    (server,) = servers(tmp_path)
+    server.kill()
+    server.wait()
+    chat.sends(ANSWER)
+    chat.sees("kept", PROMPT)
+    chat.sends("")
+    chat.sees("Interviewer", PROMPT)
+    chat.sends("/end")
+    chat.sees("Scorecard", PROMPT)
+
+
+def test_without_a_question_it_asks_what_to_practise_and_explains_what_it_does_not_understand(opened: Open) -> None:
+    chat = opened()
+    chat.sees("What would you like to practise", "> ")
+    chat.sends("payments wombat")
+    chat.sees("wombat", "> ")
+    chat.sends("payments mid quick strict")
+    chat.sees("15 minutes|mid level", OPENING, PROMPT)
+
+
+def test_another_interview_can_be_begun_beside_an_unfinished_one(opened: Open) -> None:
+    chat = opened("--question", QUESTION)
+    chat.sees(OPENING, PROMPT)
+    chat.types("\x03")
+    chat.ends()
+    other = opened("--new", "--question", "ebay-ticketing")
+    other.sees("tickets", PROMPT)
+
+
+def test_an_answer_of_several_lines_is_one_message(opened: Open) -> None:
+    chat = opened("--question", QUESTION)
+    chat.sees(OPENING, PROMPT)
+    chat.types("A ledger with two entries per movement\x1b\rand a nightly reconciliation\\\rwith the provider's file")
+    chat.sends("")
+    chat.sees("Interviewer", PROMPT)
+    chat.types("\x03")
+    chat.ends()
+    again = opened()
+    again.sees("Resuming")
+
+
+def test_nothing_typed_is_met_with_a_word_and_costs_nothing(opened: Open) -> None:
+    chat = opened("--question", QUESTION)
+    chat.sees(OPENING, PROMPT)
+    chat.sends("   ")
+    chat.sees("Nothing typed", PROMPT)
+    chat.sends("/hnit")
+    chat.sees(re.escape("/hint"), PROMPT)
