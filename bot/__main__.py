@@ -19,7 +19,8 @@ from interviewer.model import Case, Format, Level, Mode, Question, Scorecard, Se
 from interviewer.questions import Bank, BankError, UnknownQuestion, data_root, load_bank, load_guide, pick
 
 if TYPE_CHECKING:
-    from interviewer.ports import Rater, Store, Voice
+    from interviewer.ports import Store, Voice
+    from interviewer.raters.offline import OfflineRater
 
 # What only one command needs is imported where that command begins: `--help` must not pay for it.
 
@@ -71,7 +72,7 @@ def bank() -> Bank:
     return load_bank(data_root() / "questions.yaml", data_root() / "guides")
 
 
-def make_rater(cases: Bank) -> "Rater":
+def make_rater(cases: Bank) -> "OfflineRater":
     from interviewer.raters.offline import OfflineRater  # noqa: PLC0415 (numpy and the model's weights)
 
     guides = tuple(cases.case(question.id).guide for question in cases.questions)
@@ -106,6 +107,15 @@ async def server() -> "AsyncGenerator[str]":
         await own.shutdown_if_last()
 
 
+async def revive() -> None:
+    """Start our own Valkey again if it died; a configured server is not ours to start."""
+    if environment().redis_url:
+        return
+    from interviewer import embedded  # noqa: PLC0415
+
+    await (await embedded.start(environment().data)).aclose()
+
+
 # --- chat -----------------------------------------------------------------------------------------------------------
 
 
@@ -133,7 +143,7 @@ def chat(
 
 async def _chat(question: str | None, level: Level | None, mode: Mode | None, format: Format | None, new: bool) -> None:
     from bot.terminal import Chat, Desk, OpenElsewhere, Screen, new_thread  # noqa: PLC0415
-    from interviewer.engine import Engine, Pace  # noqa: PLC0415
+    from interviewer.engine import Engine, Pace, abandon  # noqa: PLC0415
     from interviewer.runner import Ports  # noqa: PLC0415
     from interviewer.store import RedisStore  # noqa: PLC0415
 
@@ -144,19 +154,28 @@ async def _chat(question: str | None, level: Level | None, mode: Mode | None, fo
     screen = Screen(out)
     async with server() as url, RedisStore.from_url(url) as store:
         thread, interview = (new_thread(), None) if new else await _unfinished(desk, store)
-        chosen = None if interview else _choose(question, level, mode, format)
+        chosen = interview.settings if interview else _choose(question, level, mode, format)
         ports = Ports(store, rater, voice, screen, time.time, bank().case, notices)
         try:
             with desk.seat(thread):
                 # The seat was free, so whoever ran this thread's last turn is dead.
                 await store.take_over(thread)
-                async with Engine(ports, url, Pace(quiet=0), name=f"mockingbird:{thread}") as engine:
-                    sitting = Chat(engine, store, screen, desk, thread, bank().case)
+                # A docket of its own, since no other process can print here.
+                docket = f"mockingbird:{thread}"
+                async with Engine(ports, url, Pace(quiet=0), docket, lambda other: other == thread) as engine:
+                    sitting = Chat(engine, store, screen, desk, thread, bank().case, revive)
                     if interview:
                         await sitting.resume(interview)
-                    elif chosen:
+                    else:
                         await sitting.begin(chosen)
-                    await sitting.converse()
+                    # The rater's model loads while the question is being read.
+                    warming = asyncio.create_task(rater.warm([bank().case(chosen.question)]))
+                    try:
+                        await sitting.converse()
+                    finally:
+                        warming.cancel()
+                if thread not in desk.threads():
+                    await abandon(url, docket)
         except OpenElsewhere:
             raise Refused(
                 "This interview is open in another terminal. Go on there, or close it with Ctrl-C and try again; "

@@ -9,7 +9,7 @@ import os
 import time
 import unicodedata
 import uuid
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,6 +171,8 @@ class Chat:
     desk: Desk
     thread: str
     case: Callable[[str], Case]
+    revive: Callable[[], Awaitable[None]]
+    """Starts the store again where that is ours to do."""
 
     async def begin(self, settings: Settings) -> None:
         """Start a new interview and put the question on the screen."""
@@ -207,7 +209,9 @@ class Chat:
                     return
             except StoreUnavailable as problem:
                 self.desk.keep(self.thread, text)
-                self.screen.console.print(f"[red]{problem}[/]\nWhat you wrote is kept: press Enter to send it again.")
+                self.screen.console.print(str(problem), style="red", markup=False)
+                self.screen.console.print("What you wrote is kept: press Enter to send it again.")
+                await self.revive()
 
     async def _read(self, prompt: "PromptSession[str]") -> str:
         def keep(_: object) -> None:
@@ -295,10 +299,16 @@ class Chat:
     async def _await_reply(self) -> None:
         """Print the reply; every turn has exactly one."""
         with self.screen.console.status("[dim]Listening…[/]", spinner="dots"):
+            reply = asyncio.create_task(self.screen.posts.get())
+            ended = asyncio.create_task(self.engine.ended())
             try:
-                post = await asyncio.wait_for(self.screen.posts.get(), PATIENCE)
-            except TimeoutError:
-                raise StoreUnavailable("No reply has come yet. It is not lost: it will be answered.") from None
+                done, _ = await asyncio.wait({reply, ended}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+                if reply not in done:
+                    raise StoreUnavailable("No reply has come yet. It is not lost, and will be answered.")
+                post = reply.result()
+            finally:
+                reply.cancel()
+                ended.cancel()
         transcript = await self.store.transcript(self.thread) if post.scorecard else ()
         self.screen.show(post, transcript)
 

@@ -176,3 +176,13 @@ async def _put_back(
 ) -> None:
     """docket would drop a task whose name it doesn't know; this one waits for a worker that does."""
     raise UnknownTaskError(execution.function_name)
+
+
+async def abandon(url: str, name: str) -> None:
+    """Delete what docket keeps under a name that no worker will use again."""
+    where = address(url)
+    with reaching(where):
+        async with Docket(name=name, url=url) as docket, docket.redis() as redis:
+            keys = [key async for key in redis.scan_iter(match=f"{docket.prefix}:*", count=1000)]
+            if keys:
+                await redis.delete(*keys)

@@ -203,9 +203,9 @@ async def _play(ports: Ports, lease: Lease, event: Event) -> tuple[Interview | N
 
 
 async def _word(voice: Voice, interview: Interview | None, moves: Sequence[Move]) -> tuple[tuple[str, ...], ...]:
-    """Every move in words, all at once. The seed is the same on every try of a turn, and another in every turn."""
+    """Every move in words, all at once. The seed is the same on every try of a turn, and goes round from turn to turn."""
     id, turns, persona = (interview.id, interview.turns, interview.settings.persona) if interview else ("", 0, "")
-    seeds = [crc32(f"{id}:{turns}:{n}".encode()) for n in range(len(moves))]
+    seeds = [crc32(id.encode()) + turns + n for n in range(len(moves))]
     wordings = (voice.word(move, persona, seed) for move, seed in zip(moves, seeds, strict=True))
     return tuple(await asyncio.gather(*wordings))
 

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 QUESTION = "doordash-payments"
 OPENING = "Nobody may ever"
-PROMPT = "Enter sends"
+PROMPT = re.escape("\x1b[?2004h")  # a prompt turns bracketed paste on
 ANSWER = "Every charge carries a key the client made up once, so a retry of the same order finds the first charge and returns it."
 
 
