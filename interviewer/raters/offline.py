@@ -1,0 +1,233 @@
+"""Owns the rating that needs no language model: an answer's sentences against each rubric point, on this machine's CPU.
+
+Embeddings decide, guards raise doubt, and a doubt becomes a question (design.md, section 4). Time is bounded: the first
+20,000 characters of a message are read and at most `MAX_SENTENCES` of its sentences are embedded, those that share most
+with the rubric; repetitions count once. Every quote is a literal piece of the answer.
+"""
+
+import asyncio
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from interviewer.model import Answer, Case, Guide, Intent, Misconception, PointRating, PointState, Rating, RubricPoint
+from interviewer.raters.embedding import Encoder, Vectors, encoders
+from interviewer.raters.features import BARE, COVER, Flags, Floats, Heard, Measured, Rubric, said
+from interviewer.raters.intents import Listener
+from interviewer.raters.language import Echo, Sentence, keywords, readable, sentences
+from interviewer.raters.parameters import Parameters, shipped
+
+MAX_SENTENCES = 40
+_PREPARED = 32
+_UNTRUSTED = frozenset({"asks", "list", "names", "recants"})
+_ECHO = 0.7
+_SILENT = frozenset({Intent.DONT_KNOW, Intent.MOVE_ON, Intent.OFF_TOPIC})
+"""Intents that somebody who says a point can't have, whatever their words look like."""
+_DIRECT, _ASIDE = 0.7, 0.5
+EMPTY = 1.0
+_SHARED = 3
+"""As many points as one sentence may be the evidence for: a sentence that says everything says nothing."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A guide made ready, once a process."""
+
+    rubric: Rubric
+    listener: Listener
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An answer's sentences compared with the rubric, and which of them can be believed, or at least asked about."""
+
+    heard: Heard
+    trusted: Flags
+    doubtful: Flags
+
+
+class OfflineRater:
+    """Implements ports.Rater. `background` is the bank: guides of other questions, which similarities are measured against;
+    the guide under rating is left out of it. Rubric embeddings are kept in the folder `cache` (None: in memory only)."""
+
+    def __init__(
+        self,
+        background: Sequence[Guide],
+        cache: Path | None,
+        parameters: Parameters | None = None,
+        models: Sequence[Encoder] | None = None,
+    ) -> None:
+        self._background = tuple(background)
+        self._vectors = [Vectors(encoder, cache) for encoder in (encoders() if models is None else models)]
+        self._parameters = parameters or shipped("+".join(vectors.encoder.name for vectors in self._vectors))
+        self._prepared: OrderedDict[Case, Prepared] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def embedded(self) -> int:
+        """How many texts have been put through a model so far."""
+        return sum(vectors.embedded for vectors in self._vectors)
+
+    async def warm(self, cases: Sequence[Case]) -> None:
+        """Load the models and embed these guides, so that the first answer does not wait for it."""
+        for case in cases:
+            await asyncio.to_thread(self.prepare, case)
+
+    async def rate(self, case: Case, answer: Answer) -> Rating:
+        return await asyncio.to_thread(self.judge, case, answer)
+
+    def prepare(self, case: Case) -> Prepared:
+        """The case made ready; embeds what the cache does not know."""
+        for vectors in self._vectors if not self._prepared else ():
+            # One model takes a second to load, about as long as the other needs for the first answer.
+            threading.Thread(target=vectors.encoder.load, daemon=True).start()
+        with self._lock:
+            if case not in self._prepared:
+                technical = [
+                    text for guide in (case.guide, *self._background) for point in guide.rubric for text in said(point)
+                ]
+                rubric = Rubric(case, self._background, self._vectors)
+                self._prepared[case] = Prepared(
+                    rubric, Listener(case.guide, self._background, technical, self._vectors)
+                )
+                while len(self._prepared) > _PREPARED:
+                    self._prepared.popitem(last=False)
+            self._prepared.move_to_end(case)
+            return self._prepared[case]
+
+    def judge(self, case: Case, answer: Answer) -> Rating:
+        """Rate an answer in the calling thread."""
+        points = case.guide.rubric
+        nothing = tuple(PointRating(point.id, PointState.MISSING, 0.0) for point in points)
+        if not points:
+            return Rating(Intent.ANSWER, gradable=False, points=())
+        prepared = self.prepare(case)
+        if not readable(answer.text, prepared.rubric.vocabulary):
+            return Rating(Intent.ANSWER, gradable=False, points=nothing)
+        heard = sentences(answer.text)
+        reading = prepared.listener.read(heard)
+        fact = reading.fact if reading.score >= self._parameters.fact else ""
+        rated = Rating(
+            reading.intent, gradable=True, points=nothing, fact=fact if reading.intent is Intent.CLARIFY else ""
+        )
+        evidence = listen(prepared.rubric, heard, answer)
+        if evidence is None:
+            return rated
+        views = verdicts(case.guide, evidence, self._parameters, answer.asked)
+        if reading.intent in _SILENT and any(view.state is PointState.COVERED for view, _ in views):
+            rated = replace(rated, intent=Intent.ANSWER)
+        return replace(rated, points=tuple(view for view, _ in views), misconceptions=tuple(m for _, m in views if m))
+
+
+def listen(rubric: Rubric, heard: Sequence[Sentence], answer: Answer) -> Evidence | None:
+    """The answer's sentences compared with the rubric; None if none is evidence of anything."""
+    said_before = Echo(answer.heard)
+    # What is addressed to the grader is no part of the design.
+    kept = [sentence for sentence in heard if "to-grader" not in sentence.guards]
+    if not kept:
+        return None
+    if len(kept) > MAX_SENTENCES:
+        relevance = rubric.relevance(kept).tolist()
+        chosen = sorted(range(len(kept)), key=lambda i: -relevance[i])[:MAX_SENTENCES]
+        kept = [kept[i] for i in sorted(chosen)]
+    echoes = [max(rubric.echo.share(sentence), said_before.share(sentence)) >= _ECHO for sentence in kept]
+    named = keywords(kept)
+    doubtful = np.array([echoes[i] or named or bool(_UNTRUSTED & s.guards) for i, s in enumerate(kept)])
+    return Evidence(rubric.compare(kept), ~doubtful, doubtful)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The fitted view of each point: `match` says it was talked about, `doubt` that it was ruled out."""
+
+    match: Floats
+    doubt: Floats
+    bars: Floats
+    missing: Floats
+
+    @property
+    def confidence(self) -> Floats:
+        return self.match * (1.0 - self.doubt)
+
+
+def weigh(guide: Guide, measured: Measured, parameters: Parameters, asked: str) -> Judged:
+    """Apply the fitted numbers, each point's by whether it has misconceptions."""
+    rich = np.array([bool(point.misconceptions) for point in guide.rubric])
+    one, two = parameters.rich, parameters.bare
+    bars = np.where(rich, one.credit, two.credit)
+    if asked:
+        # A reply to a point's probe is likelier to be about that point, and less likely to be about any other.
+        mine = np.array([point.id == asked for point in guide.rubric])
+        bars = np.where(mine, _DIRECT * bars, np.maximum(bars, _ASIDE))
+    # What is closer to talk that fits any system, or to the question itself, than to the point is not evidence for it.
+    bars = np.where(measured.cover[:, COVER.index("anti")] > EMPTY, np.inf, bars)
+    return Judged(
+        np.where(rich, one.cover(measured.cover), two.cover(measured.cover)),
+        np.where(rich, one.doubt(measured.doubt), two.doubt(measured.doubt[:, BARE])),
+        bars,
+        np.where(rich, one.missing, two.missing),
+    )
+
+
+def verdicts(
+    guide: Guide, evidence: Evidence, parameters: Parameters, asked: str
+) -> list[tuple[PointRating, Misconception | None]]:
+    """The state of each point, in the guide's order."""
+    heard = evidence.heard
+    named = [False] * len(guide.rubric)
+    if evidence.doubtful.any():
+        hinted = weigh(guide, heard.measure(evidence.doubtful), parameters, asked)
+        # A list of keywords or a repeated question that names a point is worth asking about.
+        named = list(hinted.match >= hinted.bars)
+    if not evidence.trusted.any():
+        return [(_unheard(point, 0.0, named[i]), None) for i, point in enumerate(guide.rubric)]
+    measured = heard.measure(evidence.trusted)
+    judged = weigh(guide, measured, parameters, asked)
+    credited = _credited(judged, measured, asked, guide)
+    found: list[tuple[PointRating, Misconception | None]] = []
+    for i, point in enumerate(guide.rubric):
+        sure, best = round(float(judged.confidence[i]), 4), heard.sentences[int(measured.best[i])].text
+        wrong = None
+        if i in credited:
+            rating = PointRating(point.id, PointState.COVERED, sure, best)
+        elif judged.match[i] >= judged.bars[i] and judged.doubt[i] >= 0.5:
+            index, asserted = _against(heard, measured, i)
+            rating = PointRating(point.id, PointState.CHALLENGED, sure, heard.sentences[index].text)
+            wrong = Misconception(point.id, rating.quote) if asserted else None
+        elif judged.match[i] >= judged.missing[i]:
+            rating = PointRating(point.id, PointState.UNSURE, sure, best)
+        else:
+            rating = _unheard(point, sure, named[i])
+        found.append((rating, wrong))
+    return found
+
+
+def _unheard(point: RubricPoint, sure: float, named: bool) -> PointRating:
+    return PointRating(point.id, PointState.UNSURE if named else PointState.MISSING, sure)
+
+
+def _credited(judged: Judged, measured: Measured, asked: str, guide: Guide) -> set[int]:
+    """The points to credit: of those that rest on one sentence only the `_SHARED` likeliest."""
+    confidence, bars = judged.confidence, judged.bars
+    used: Counter[int] = Counter()
+    kept: set[int] = set()
+    over = [i for i in range(len(bars)) if confidence[i] >= bars[i]]
+    for i in sorted(over, key=lambda i: (guide.rubric[i].id != asked, -confidence[i])):
+        used[int(measured.best[i])] += 1
+        if used[int(measured.best[i])] <= _SHARED:
+            kept.add(i)
+    return kept
+
+
+def _against(heard: Heard, measured: Measured, point: int) -> tuple[int, bool]:
+    """The sentence that rules a point out, and whether it asserts one of its misconceptions."""
+    best = int(measured.best[point])
+    nearest = best if np.isnan(heard.wrong[:, point]).all() else int(np.nanargmax(heard.wrong[:, point]))
+    if heard.wrong[nearest, point] > heard.right[best, point]:
+        return nearest, True
+    following = min(best + 1, len(heard.sentences) - 1)
+    return (following if heard.refuses[following] and not heard.refuses[best] else best), False
