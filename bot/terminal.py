@@ -173,6 +173,8 @@ class Chat:
     case: Callable[[str], Case]
     revive: Callable[[], Awaitable[None]]
     """Starts the store again where that is ours to do."""
+    unsent: Message | None = None
+    """What could not be submitted: sent again, it goes under the same id, so that it can't be heard twice."""
 
     async def begin(self, settings: Settings) -> None:
         """Start a new interview and put the question on the screen."""
@@ -192,6 +194,9 @@ class Chat:
         if interview.phase in OVER:
             self.screen.card(scorecard(interview, self.case(interview.settings.question)), transcript)
         await self._catch_up()
+        heard = [turn.text for turn in await self.store.transcript(self.thread) if turn.speaker is Speaker.CANDIDATE]
+        if heard and heard[-1] == self.desk.draft(self.thread):
+            self.desk.keep(self.thread, "")  # it was sent just before the crash
         if back:
             await self.give(self._command(CommandName.RESUME))
 
@@ -236,14 +241,15 @@ class Chat:
             return True
         if not is_command(text):
             return await self._answer(text)
+        self.desk.keep(self.thread, "")
         if text.strip().lower() in {f"/{HELP}", "/h", "/?"}:
             self.screen.console.print(help_table())
-            return self._sent()
+            return True
         try:
             typed = parse(text)
         except NotUnderstood as problem:
-            self.screen.console.print(f"[yellow]{problem}[/]")
-            return self._sent()
+            self.screen.console.print(str(problem), style="yellow", markup=False)
+            return True
         return await self._obey(typed)
 
     async def _answer(self, text: str) -> bool:
@@ -254,25 +260,27 @@ class Chat:
             )
             return True
         clean = "".join(ch for ch in text if ch in "\n\t" or unicodedata.category(ch) != "Cc")
-        await self.give(Message(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), clean, time.time()))
-        return self._sent()
+        if self.unsent is None or self.unsent.text != clean:
+            self.unsent = Message(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), clean, time.time())
+        await self.give(self.unsent)
+        self.unsent = None
+        return True
 
     async def _obey(self, typed: Typed) -> bool:
         state = await self.store.interview(self.thread)
         if typed.name is CommandName.PAUSE:
             await self._leave()
             return False
-        if state and not await self._understood(typed, state):
-            return self._sent()
+        if state and not self._understood(typed, state):
+            return True
         await self.give(self._command(typed.name, typed.argument))
-        self._sent()
         after = await self.store.interview(self.thread)
         if after and after.phase is Phase.FINISHED:
             self.desk.close(self.thread)
             return False
         return True
 
-    async def _understood(self, typed: Typed, state: Interview) -> bool:
+    def _understood(self, typed: Typed, state: Interview) -> bool:
         """The machine ignores what means nothing now; a person is told so."""
         late = {CommandName.DISPUTE, CommandName.ANSWER}
         if state.phase in OVER and typed.name not in late | {CommandName.END}:
@@ -292,42 +300,44 @@ class Chat:
         self.screen.console.print("[dim]`mockingbird chat` brings you back here.[/]")
 
     async def give(self, inbound: Inbound) -> None:
-        """Submit and show the reply."""
+        """Submit and show the reply. Raises StoreUnavailable when it could not be submitted."""
         await self.engine.submit(inbound.id, inbound)
-        await self._await_reply()
+        if isinstance(inbound, Message):
+            self.desk.keep(self.thread, "")  # from here the store has it
+        post = await self._reply()
+        if post is None:
+            self.screen.console.print("[yellow]No reply yet. Nothing is lost: it comes here, or at the next start.[/]")
+        else:
+            await self._show(post)
 
-    async def _await_reply(self) -> None:
-        """Print the reply; every turn has exactly one."""
+    async def _reply(self) -> Post | None:
+        """The reply to what was submitted; every turn has exactly one. None: it takes too long, or the engine stopped."""
         with self.screen.console.status("[dim]Listening…[/]", spinner="dots"):
             reply = asyncio.create_task(self.screen.posts.get())
             ended = asyncio.create_task(self.engine.ended())
             try:
                 done, _ = await asyncio.wait({reply, ended}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-                if reply not in done:
-                    raise StoreUnavailable("No reply has come yet. It is not lost, and will be answered.")
-                post = reply.result()
+                return reply.result() if reply in done else None
             finally:
                 reply.cancel()
                 ended.cancel()
-        transcript = await self.store.transcript(self.thread) if post.scorecard else ()
-        self.screen.show(post, transcript)
 
     async def _catch_up(self) -> None:
         """Print the replies to whatever was sent before a crash."""
         with self.screen.console.status("[dim]Listening…[/]", spinner="dots"):
             while await self._pending() or not self.screen.posts.empty():
                 with suppress(TimeoutError):
-                    self.screen.show(await asyncio.wait_for(self.screen.posts.get(), GLANCE))
+                    await self._show(await asyncio.wait_for(self.screen.posts.get(), GLANCE))
+
+    async def _show(self, post: Post) -> None:
+        transcript = await self.store.transcript(self.thread) if post.scorecard else ()
+        self.screen.show(post, transcript)
 
     async def _pending(self) -> bool:
         return self.thread in [thread async for thread in self.store.waiting()]
 
     def _command(self, name: CommandName, argument: str = "", settings: Settings | None = None) -> Command:
         return Command(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), name, time.time(), argument, settings)
-
-    def _sent(self) -> bool:
-        self.desk.keep(self.thread, "")
-        return True
 
 
 def help_table() -> Table:

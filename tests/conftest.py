@@ -98,3 +98,9 @@ async def _start(directory: Path) -> str:
 async def _stop(directory: Path) -> bool:
     server = await embedded.start(directory)
     return await server.shutdown_if_last()
+
+
+@pytest.fixture(scope="session")
+def embeddings(pytestconfig: pytest.Config) -> Path:
+    """A folder in which what is embedded of the bank is kept between test runs: the first takes half a minute over it."""
+    return pytestconfig.rootpath / ".pytest_cache" / "embeddings"

@@ -20,20 +20,15 @@ ANSWER = (
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
-def run(tmp_path: Path, cache: Path) -> Run:
+def run(tmp_path: Path, embeddings: Path) -> Run:
     """`mockingbird …` in a directory of its own."""
 
     def run(*words: object, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
         environment = {
             **os.environ,
             "MOCKINGBIRD_DATA": str(tmp_path / "data"),
-            "MOCKINGBIRD_CACHE": str(cache),
+            "MOCKINGBIRD_CACHE": str(embeddings),
             "COLUMNS": "120",
         }
         environment.pop("REDIS_URL", None)

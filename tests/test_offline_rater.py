@@ -89,10 +89,9 @@ def shortener() -> Case:
 
 
 @pytest.fixture(scope="session")
-def rater(request: pytest.FixtureRequest, scheduler: Case, payments: Guide) -> OfflineRater:
-    """One rater for all; what it embeds of the bank is kept between test runs."""
-    folder = request.config.rootpath / ".pytest_cache" / "embeddings"
-    return OfflineRater([scheduler.guide, payments], folder)
+def rater(embeddings: Path, scheduler: Case, payments: Guide) -> OfflineRater:
+    """One rater for all."""
+    return OfflineRater([scheduler.guide, payments], embeddings)
 
 
 def of(rating: Rating, point: str) -> PointRating:

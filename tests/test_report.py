@@ -36,9 +36,17 @@ def test_a_scorecard_shows_bars_verdict_words_gap_steps_hints_and_times() -> Non
     for expected in (
         "requirements", "█", "not assessed", "estimated coverage", "lending", "after a hint", "80% credit",
         "message the first", "First gap", "Next", "Hints used: 1", "briefing 0:30", "Rated by: offline",
-        "you said 40 loans/s", "Is there a cat", "you ruled it out",
+        "you said 40 loans/s", "Is there a cat",
     ):  # fmt: skip
         assert expected in text, expected
+
+
+def test_what_was_ruled_out_is_listed_with_the_words_that_did_it() -> None:
+    drive = Drive()
+    drive.start()
+    drive.answer(challenged=["lending"], text="Nobody may borrow")
+    drive.do(Ended(drive.now))
+    assert "you ruled it out (“Nobody may borrow”)" in shown(scorecard(drive.state, CASE))
 
 
 def test_what_a_candidate_wrote_is_never_taken_for_markup() -> None:
