@@ -162,7 +162,7 @@ async def _chat(question: str | None, level: Level | None, mode: Mode | None, fo
                 await store.take_over(thread)
                 # A docket of its own, since no other process can print here.
                 docket = f"mockingbird:{thread}"
-                async with Engine(ports, url, Pace(quiet=0), docket, lambda other: other == thread) as engine:
+                async with Engine(ports, url, Pace(quiet=0, redelivery=5), docket, lambda other: other == thread) as engine:
                     sitting = Chat(engine, store, screen, desk, thread, bank().case, revive)
                     if interview:
                         await sitting.resume(interview)

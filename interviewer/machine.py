@@ -649,15 +649,20 @@ ENTER: Mapping[Phase, Callable[[Interview, Case], Reply | None]] = {
 
 
 def _feedback(interview: Interview, case: Case) -> tuple[Move, ...]:
-    """In practice, a word on the phase that ends: what was heard, in the candidate's own words."""
+    """In practice, a word on the phase that ends: what was heard in it or of it, in the candidate's own words."""
     if interview.settings.mode is not Mode.PRACTICE or interview.phase is Phase.BRIEFING:
         return ()
-    heard = [known for known in interview.points.values() if known.evidence and known.evidence.phase is interview.phase]
+    phase = interview.phase
+    known = [(point, progress(interview, point.id)) for point in case.guide.rubric]
+    heard = [
+        (state.confidence, state.evidence)
+        for point, state in known
+        if state.evidence and phase in {point.phase, state.evidence.phase}
+    ]
     if not heard:
-        return (Move(MoveKind.FEEDBACK_EMPTY, material={"phase": SPOKEN[interview.phase]}),)
-    best = max(heard, key=lambda known: known.confidence).evidence
-    assert best is not None  # filtered above
-    material = {"phase": SPOKEN[interview.phase], "count": counted(len(heard), "point"), "quote": quoted(best.quote)}
+        return (Move(MoveKind.FEEDBACK_EMPTY, material={"phase": SPOKEN[phase]}),)
+    best = max(heard, key=lambda pair: pair[0])[1]
+    material = {"phase": SPOKEN[phase], "count": counted(len(heard), "point"), "quote": quoted(best.quote)}
     return (Move(MoveKind.FEEDBACK, material=material),)
 
 
