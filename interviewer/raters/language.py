@@ -84,6 +84,7 @@ _NAMES_ONLY = re.compile(
 )
 _REFUSES = re.compile(
     r"""\b(?:no|not|isn't|aren't|without|never|hardly)\s+(?:\w+\s+)?(?:need(?:ed|s)?|reason|point|sense|necessary|required|worth|important)\b
+    |\bi(?:'d|\s+would)?\s+(?:also\s+)?refuse\b|\bnor\s+(?:would|do|will|am|should)\s+(?:i|we)\b
     |\bunnecessary\b|\bneedless\b|\bpointless\b|\boverkill\b|\bover[- ]?(?:engineer|complicat)\w*\b|\bwast(?:e|ed|ing)\b
     |(?<!so )(?<!that )(?<!if )(?<!when )(?<!once )(?<!otherwise )\b(?:i|we)\s*(?:'d|'ll|'m|'re|\s+would|\s+will|\s+do|\s+can
         |\s+could|\s+should|\s+ca(?=n't)|\s+wo(?=n't)|\s+am|\s+are|\s+really|\s+just|\s+honestly|\s+simply|\s+probably)*

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from interviewer.model import Answer, Case, Guide, Intent, Misconception, PointRating, PointState, Rating, RubricPoint
+from interviewer.raters.contrasts import read_contrasts
 from interviewer.raters.embedding import Encoder, Vectors, encoders
 from interviewer.raters.features import BARE, COVER, Flags, Floats, Heard, Measured, Rubric, said
 from interviewer.raters.intents import Listener
@@ -62,6 +63,7 @@ class OfflineRater:
         models: Sequence[Encoder] | None = None,
     ) -> None:
         self._background = tuple(background)
+        self._contrasts = read_contrasts()
         self._vectors = [Vectors(encoder, cache) for encoder in (encoders() if models is None else models)]
         self._parameters = parameters or shipped("+".join(vectors.encoder.name for vectors in self._vectors))
         self._prepared: OrderedDict[Case, Prepared] = OrderedDict()
@@ -90,7 +92,7 @@ class OfflineRater:
                 technical = [
                     text for guide in (case.guide, *self._background) for point in guide.rubric for text in said(point)
                 ]
-                rubric = Rubric(case, self._background, self._vectors)
+                rubric = Rubric(case, self._background, self._vectors, self._contrasts)
                 self._prepared[case] = Prepared(
                     rubric, Listener(case.guide, self._background, technical, self._vectors)
                 )
