@@ -42,11 +42,13 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.interview: $(VENV)/.python pyproject.toml constraints.txt
-	@echo "Setting up (once, about half a minute) …"
+	@echo "Setting up, once: the packages (about half a minute) …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@echo "… and the rater, which reads the guides (about a minute) …"
+	@$(BIN)/mockingbird doctor > $(VENV)/doctor.txt || { cat $(VENV)/doctor.txt; exit 1; }
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
-	@echo "Setting up (once, about half a minute) …"
+	@echo "Setting up, once: the packages (about half a minute) …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@ $(VENV)/.interview
+	@touch $@

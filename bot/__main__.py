@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -162,18 +163,18 @@ async def _chat(question: str | None, level: Level | None, mode: Mode | None, fo
                 await store.take_over(thread)
                 # A docket of its own, since no other process can print here.
                 docket = f"mockingbird:{thread}"
-                async with Engine(ports, url, Pace(quiet=0, redelivery=5), docket, lambda other: other == thread) as engine:
-                    sitting = Chat(engine, store, screen, desk, thread, bank().case, revive)
+                async with Engine(
+                    ports, url, Pace(quiet=0, redelivery=5), docket, lambda other: other == thread
+                ) as engine:
+                    # The rater's models load while the question is being read; a daemon, so that leaving waits for nothing.
+                    warming = Thread(target=rater.prepare, args=[bank().case(chosen.question)], daemon=True)
+                    sitting = Chat(engine, store, screen, desk, thread, bank().case, revive, warming.is_alive)
                     if interview:
                         await sitting.resume(interview)
                     else:
                         await sitting.begin(chosen)
-                    # The rater's model loads while the question is being read.
-                    warming = asyncio.create_task(rater.warm([bank().case(chosen.question)]))
-                    try:
-                        await sitting.converse()
-                    finally:
-                        warming.cancel()
+                    warming.start()
+                    await sitting.converse()
                 if thread not in desk.threads():
                     await abandon(url, docket)
         except OpenElsewhere:

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.rule import Rule
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -173,6 +174,8 @@ class Chat:
     case: Callable[[str], Case]
     revive: Callable[[], Awaitable[None]]
     """Starts the store again where that is ours to do."""
+    loading: Callable[[], bool]
+    """Whether the rater is still being made ready."""
     unsent: Message | None = None
     """What could not be submitted: sent again, it goes under the same id, so that it can't be heard twice."""
 
@@ -312,7 +315,7 @@ class Chat:
 
     async def _reply(self) -> Post | None:
         """The reply to what was submitted; every turn has exactly one. None: it takes too long, or the engine stopped."""
-        with self.screen.console.status("[dim]Listening…[/]", spinner="dots"):
+        with self._listening():
             reply = asyncio.create_task(self.screen.posts.get())
             ended = asyncio.create_task(self.engine.ended())
             try:
@@ -322,9 +325,13 @@ class Chat:
                 reply.cancel()
                 ended.cancel()
 
+    def _listening(self) -> Status:
+        first = " The first answer on this machine takes a minute, once." if self.loading() else ""
+        return self.screen.console.status(f"[dim]Listening…{first}[/]", spinner="dots")
+
     async def _catch_up(self) -> None:
         """Print the replies to whatever was sent before a crash."""
-        with self.screen.console.status("[dim]Listening…[/]", spinner="dots"):
+        with self._listening():
             while await self._pending() or not self.screen.posts.empty():
                 with suppress(TimeoutError):
                     await self._show(await asyncio.wait_for(self.screen.posts.get(), GLANCE))

@@ -4,7 +4,7 @@
     python -m evals.fit --dry-run  # prints only
 
 Plain logistic regressions (numpy, L2) on four and six features and two thresholds, once for whole guides and once for
-minimal ones; everything else is in the bank.
+minimal ones; everything else is in the bank and in contrasts.yaml.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from evals.figures import GAMES, NATURAL, Pair, figures
+from evals.figures import NATURAL, Pair, figures
 from evals.labelled import DEV, Labelled, read_answers, read_bank
 from interviewer.model import Answer, Case, Guide, RubricPoint
 from interviewer.raters.embedding import Encoder, Matrix, encoders
@@ -30,6 +30,8 @@ OUT = Path(__file__).resolve().parent.parent / "interviewer" / "raters" / "offli
 CACHE = user_cache_path("mockingbird-evals") / "embeddings"
 CUTS = (3, 5)
 """Exemplars a point in the cut-down guides that `bare` is fitted on."""
+KEEP = 0.82
+"""The F1 on ordinary answers below which no bar is raised: a little over the 0.80 that unseen questions have to reach."""
 _FLAT = Logistic((0.0,), (1.0,), (0.0,), 0.0)
 PLACEHOLDER = Parameters(Fit(_FLAT, _FLAT, 0.5, 0.1), Fit(_FLAT, _FLAT, 0.5, 0.1), 0.0)
 """For preparing guides before there are parameters."""
@@ -150,30 +152,28 @@ Scored = tuple[Sample, Floats]
 
 
 def _credit(usable: Sequence[Sample], cover: Logistic, doubt: Logistic, part: slice) -> float:
-    """The confidence from which crediting is worth most."""
+    """The highest bar with which ordinary answers keep their F1: whatever it costs there buys fewer credited mistakes.
+
+    A point that is not credited becomes a question, which costs little; a credited mistake costs trust."""
     scored: list[Scored] = []
     for sample in usable:
         assert sample.measured is not None
-        chance = cover(sample.measured.cover) * (1 - doubt(sample.measured.doubt[:, part]))
-        scored.append((sample, np.where(sample.measured.cover[:, COVER.index("anti")] > EMPTY, 0.0, chance)))
-    return float(max(np.arange(0.10, 0.90, 0.01), key=lambda bar: _worth(scored, float(bar))))
+        if sample.answer.kind == "ordinary":
+            chance = cover(sample.measured.cover) * (1 - doubt(sample.measured.doubt[:, part]))
+            scored.append((sample, np.where(sample.measured.cover[:, COVER.index("anti")] > EMPTY, 0.0, chance)))
+    worth = {float(bar): _f1(scored, float(bar)) for bar in np.arange(0.10, 0.90, 0.01)}
+    kept = [bar for bar, f1 in worth.items() if f1 >= KEEP]
+    return max(kept) if kept else max(worth, key=lambda bar: worth[bar])
 
 
-def _worth(scored: Sequence[Scored], bar: float) -> float:
-    """F1 on natural answers, less what crediting contradictions (above one in eight) and empty talk costs in trust."""
-    said = called = both = ruled_out = credited = empty = 0.0
+def _f1(scored: Sequence[Scored], bar: float) -> float:
+    said = called = both = 0.0
     for sample, confidence in scored:
         over = confidence >= bar
         known = sample.labels(sample.answer.partial | sample.answer.contradicted) == 0
-        if sample.answer.kind in ("ordinary", "plain"):
-            covered = sample.labels(sample.answer.covered)
-            said, called, both = said + covered.sum(), called + over[known].sum(), both + covered[over].sum()
-        if sample.answer.kind in GAMES:
-            empty += over[known].sum()
-        contradicted = sample.labels(sample.answer.contradicted)
-        ruled_out, credited = ruled_out + contradicted.sum(), credited + contradicted[over].sum()
-    f1 = 2 * both / (said + called) if said + called else 0.0
-    return f1 - 2 * max(0.0, credited / max(ruled_out, 1) - 0.12) - 0.01 * empty
+        covered = sample.labels(sample.answer.covered)
+        said, called, both = said + covered.sum(), called + over[known].sum(), both + covered[over].sum()
+    return 2 * both / (said + called) if said + called else 0.0
 
 
 def _missing(usable: Sequence[Sample], cover: Logistic) -> float:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from interviewer.model import Answer, Case, Fact, Guide, Intent, PointRating, PointState, Question, Rating, RubricPoint
 from interviewer.questions import data_root, load_bank
+from interviewer.raters.contrasts import read_contrasts
 from interviewer.raters.embedding import LazyEncoder, Vectors, encoders
+from interviewer.raters.leaning import Leaning
 from interviewer.raters.offline import MAX_SENTENCES, OfflineRater
 
 RULED_OUT = {PointState.CHALLENGED, PointState.UNSURE, PointState.MISSING}
@@ -159,6 +161,70 @@ def test_a_refusal_or_a_misconception_earns_nothing(
     rater: OfflineRater, scheduler: Case, point: str, text: str
 ) -> None:
     assert of(rater.judge(scheduler, Answer(text)), point).state in RULED_OUT
+
+
+@pytest.mark.parametrize(
+    ("point", "text"),
+    [
+        ("lease-expiry", "The worker marks the job as running and keeps it until it reports back."),
+        (
+            "due-time-index",
+            "Every second the scheduler reads through the whole table of jobs and picks out what is due.",
+        ),
+        ("fencing", "When two workers report on the same run, the result that comes in last overwrites the other one."),
+        (
+            "retry-backoff",
+            "A failed run goes to the front of the queue and is tried again every second until it works.",
+        ),
+        ("tenant-fairness", "Jobs from all teams go through one queue in the order in which they arrive."),
+        ("lag-metric", "We alert when the processors are above eighty percent, that tells us when jobs run late."),
+    ],
+)
+def test_a_confident_wrong_claim_without_a_word_of_refusal_earns_nothing(
+    rater: OfflineRater, scheduler: Case, point: str, text: str
+) -> None:
+    assert of(rater.judge(scheduler, Answer(text)), point).state in RULED_OUT
+
+
+@pytest.mark.parametrize(
+    ("point", "text"),
+    [
+        (
+            "lease-expiry",
+            "No worker keeps a job for good: it can't hold it longer than thirty seconds without renewing, "
+            "and if it doesn't renew, another worker takes over.",
+        ),
+        (
+            "dead-letter",
+            "A job that fails five times isn't retried for ever and isn't deleted either, "
+            "it goes to a dead letter list where the team sees it and can run it again.",
+        ),
+        (
+            "retry-backoff",
+            "Never retry at once: we wait longer after each failure, with some randomness, and don't try more than six times.",
+        ),
+    ],
+)
+def test_a_right_claim_may_say_what_it_does_not_do(rater: OfflineRater, scheduler: Case, point: str, text: str) -> None:
+    assert point in credited(rater.judge(scheduler, Answer(text)))
+
+
+def test_claims_lean_towards_practice_or_mistake_by_what_they_say() -> None:
+    contrasts = read_contrasts()
+    vectors = Vectors(encoders()[0])
+    known, held = contrasts[:120], contrasts[120:150]
+    leaning = Leaning(vectors, [pair.practice for pair in known], [pair.mistake for pair in known])
+    sound = leaning.of(vectors.fresh([pair.practice for pair in held]))
+    mistaken = leaning.of(vectors.fresh([pair.mistake for pair in held]))
+    assert float((mistaken > sound).mean()) > 0.7
+
+
+def test_contrasts_are_pairs_of_different_claims() -> None:
+    contrasts = read_contrasts()
+    claims = [claim for pair in contrasts for claim in (pair.practice, pair.mistake)]
+    assert len(contrasts) > 400
+    assert len(set(claims)) == len(claims)
+    assert all(claims)
 
 
 def test_a_misconception_is_challenged_and_quoted(rater: OfflineRater, scheduler: Case) -> None:
