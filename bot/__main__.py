@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -12,6 +13,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -65,7 +67,11 @@ class Refused(Exception):
 
 @cache
 def environment() -> Environment:
-    return Environment()
+    try:
+        return Environment()
+    except ValidationError as error:
+        faults = "; ".join(str(fault["msg"]).removeprefix("Value error, ") for fault in error.errors())
+        raise Refused(f"The environment is not as it should be: {faults}.") from None
 
 
 @cache
@@ -139,7 +145,12 @@ def chat(
         )
     if question:
         bank().question(question)
-    asyncio.run(_chat(question, level, mode, format, new))
+    try:
+        asyncio.run(_chat(question, level, mode, format, new))
+    except KeyboardInterrupt:
+        out.print(
+            "\n[dim]Left. Nothing is lost, and your absence costs no time: `mockingbird chat` brings you back.[/]"
+        )
 
 
 async def _chat(question: str | None, level: Level | None, mode: Mode | None, format: Format | None, new: bool) -> None:
@@ -150,11 +161,18 @@ async def _chat(question: str | None, level: Level | None, mode: Mode | None, fo
 
     desk = Desk(environment().data)
     desk.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Not on the screen: a worker that reconnects has much to say.
+    logging.basicConfig(filename=desk.directory / "mockingbird.log", level=logging.WARNING)
     rater = make_rater(bank())
     voice, notices = make_voice()
     screen = Screen(out)
     async with server() as url, RedisStore.from_url(url) as store:
         thread, interview = (new_thread(), None) if new else await _unfinished(desk, store)
+        if interview and any((question, level, mode, format)):
+            out.print(
+                f"[yellow]You have an unfinished interview on {interview.settings.question}: it goes on here. "
+                "`--new` starts another one.[/]"
+            )
         chosen = interview.settings if interview else _choose(question, level, mode, format)
         ports = Ports(store, rater, voice, screen, time.time, bank().case, notices)
         try:
@@ -192,7 +210,6 @@ async def _unfinished(desk: Any, store: "Store") -> tuple[str, Any]:
         interview = await store.interview(thread)
         if interview:
             return thread, interview
-        desk.close(thread)
     return new_thread(), None
 
 
@@ -212,7 +229,7 @@ def _choose(question: str | None, level: Level | None, mode: Mode | None, format
                 chosen = wish(out.input("[cyan]> [/]"), bank().questions)
                 break
             except NotUnderstood as problem:
-                out.print(f"[yellow]{problem}[/]")
+                out.print(str(problem), style="yellow", markup=False)
             except (EOFError, KeyboardInterrupt):
                 raise typer.Exit(0) from None
     judged = level or chosen.level or Level.SENIOR
@@ -245,7 +262,7 @@ def play(
     voice, notices = make_voice()
     played = asyncio.run(run(text, settings, bank().case, make_rater(bank()), voice, notices))
     for problem in played.problems:
-        err.print(f"[yellow]{script}: {problem}[/]")
+        err.print(f"{script}: {problem}", style="yellow", markup=False)
     if as_json:
         from bot.report import interviewed  # noqa: PLC0415
 
@@ -425,12 +442,22 @@ async def _try_store() -> str:
 
 def main() -> None:
     """Run the command line; whatever goes wrong for a reason that can be named is one message and exit code 2."""
+    from interviewer.embedded import EmbeddedError  # noqa: PLC0415
     from interviewer.ports import StoreUnavailable  # noqa: PLC0415
+    from interviewer.prompts import PromptError  # noqa: PLC0415
+    from interviewer.voice import UnfitPrompt  # noqa: PLC0415
 
     try:
         app()
-    except (Refused, UnknownQuestion, BankError, StoreUnavailable) as problem:
+    except (Refused, UnknownQuestion, BankError, StoreUnavailable, EmbeddedError, PromptError, UnfitPrompt) as problem:
         err.print(str(problem), style="red", markup=False, soft_wrap=True)
+        raise SystemExit(2) from None
+    except PermissionError as problem:
+        err.print(
+            f"{problem.filename} can't be written to: set MOCKINGBIRD_DATA to a folder of yours.",
+            style="red",
+            markup=False,
+        )
         raise SystemExit(2) from None
     except BrokenPipeError:
         sys.stderr.close()

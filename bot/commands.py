@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from rapidfuzz import process
 
@@ -22,7 +21,10 @@ COMMANDS: Mapping[str, tuple[CommandName, str]] = {
 }
 """Every command, what it does to the interview, and what its help says."""
 
-HELP = "help"
+HELP = frozenset({"/help", "/h", "/?"})
+SURPRISE = "surprise"
+AFTERWARDS = frozenset({CommandName.DISPUTE, CommandName.ANSWER})
+"""What can be asked for only once there is a scorecard."""
 
 
 @dataclass(frozen=True)
@@ -38,30 +40,34 @@ class NotUnderstood(ValueError):
 
 
 def is_command(text: str) -> bool:
-    """Whether a message is a command: a slash and a known word, or what looks like one mistyped.
+    """Whether a message is a command: a slash and a word alone, or a dispute, which says more.
 
-    `/jobs/{id} returns the job` is an answer, and so is `/jobs returns the job`: nothing said is lost to a slash."""
+    `/end users call POST /jobs` is an answer, and so is `/jobs/{id} returns the job`: nothing said is lost to a slash."""
     words = text.split()
-    if not words or "\n" in text.strip() or not re.fullmatch(r"/[A-Za-z?]+", words[0]):
+    if not words or not re.fullmatch(r"/[A-Za-z?]+", words[0]):
         return False
-    return words[0][1:].lower() in COMMANDS or len(words) == 1
+    return len(words) == 1 or words[0].lower() == f"/{CommandName.DISPUTE}"
 
 
 def parse(text: str) -> Typed:
     """The command in `text`, with or without its slash. Raises NotUnderstood with the nearest command."""
-    word, _, argument = text.strip().removeprefix("/").partition(" ")
+    word, *rest = text.strip().removeprefix("/").split(maxsplit=1) or [""]
+    argument = rest[0] if rest else ""
     known = COMMANDS.get(word.lower())
     if known is None:
-        raise NotUnderstood(f"There is no command /{word[:30]}. {_did_you_mean(word, (*COMMANDS, HELP), '/')}")
+        raise NotUnderstood(f"There is no command /{word[:30]}. {_did_you_mean(word, (*COMMANDS, 'help'), '/')}")
     if known[0] is CommandName.DISPUTE and len(argument.split()) < 2:
         raise NotUnderstood("Say which point and why: /dispute POINT and then where you said it, in your own words.")
     return Typed(known[0], argument.strip())
 
 
-class Choice(StrEnum):
-    """A word that chooses nothing in particular."""
-
-    SURPRISE = "surprise"
+def untimely(name: CommandName, over: bool) -> str:
+    """Why a command means nothing now, or "" if it does: the machine ignores it, a person is told."""
+    if over and name not in {*AFTERWARDS, CommandName.END}:
+        return "The interview is over. There is /dispute, /answer and /end."
+    if not over and name in AFTERWARDS:
+        return f"/{name.value} comes after the scorecard; /end takes you there."
+    return ""
 
 
 WORDS: Mapping[str, Level | Mode | Format] = {
@@ -91,7 +97,7 @@ def wish(text: str, questions: Sequence[Question]) -> Wish:
     A question is named by its number in the list, its id, its company, a topic or a word of its title."""
     chosen = Wish()
     for word in text.lower().split():
-        if word == Choice.SURPRISE:
+        if word == SURPRISE:
             continue
         match WORDS.get(word):
             case Level() as level:

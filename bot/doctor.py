@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from rich.console import Console
+from rich.markup import escape
 
 from bot.settings import Settings
 
@@ -11,12 +12,12 @@ def examine(console: Console, settings: Settings, checks: Iterable[tuple[str, Ca
     """Print what is configured and run the checks; True if all passed."""
     store = "REDIS_URL" if settings.redis_url else "none (an embedded Valkey is started)"
     console.print(f"[bold]store[/]    configured: {store}")
-    console.print(f"[bold]data[/]     {settings.data}")
-    console.print(f"[bold]cache[/]    {settings.cache}\n")
+    console.print(f"[bold]data[/]     {escape(str(settings.data))}")
+    console.print(f"[bold]cache[/]    {escape(str(settings.cache))}\n")
     healthy = True
     for name, check in checks:
         try:
-            console.print(f"[green]✓[/] {name:<8} {check()}")
+            console.print(f"[green]✓[/] {name:<8} {escape(check())}")
         except Exception as problem:
             healthy = False
             console.print(f"[red]✗[/] {name:<8} ", end="")

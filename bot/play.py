@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from bot.commands import HELP, NotUnderstood, is_command, parse
+from bot.commands import HELP, NotUnderstood, is_command, parse, untimely
 from interviewer.memory import MemoryStore
-from interviewer.model import Case, Command, CommandName, Inbound, Message, Scorecard, Settings, Turn
+from interviewer.model import Case, Command, CommandName, Inbound, Message, Phase, Scorecard, Settings, Turn
 from interviewer.ports import Post, Rater, Voice
 from interviewer.runner import Ports, run_turn
 
@@ -65,17 +65,25 @@ async def play(
 
     await give(Command(THREAD, "start", CANDIDATE, CommandName.START, now, settings=settings))
     for number, text in enumerate(messages(script), 1):
+        if platform.posts[-1].turn.phase is Phase.FINISHED:
+            problems.append(f"message {number}: it came after the interview was closed.")
+            continue
         now += THINKING + len(text.split()) / WORDS_A_SECOND
         if not is_command(text):
             await give(Message(THREAD, f"m{number}", CANDIDATE, text, now))
             continue
+        if text.strip().lower() in HELP:
+            continue
         try:
-            typed = parse(text) if text.strip() != f"/{HELP}" else None
+            typed = parse(text)
         except NotUnderstood as problem:
             problems.append(f"message {number}: {problem}")
+            continue
+        over = any(post.scorecard for post in platform.posts)
+        if problem := untimely(typed.name, over):
+            problems.append(f"message {number}: {problem}")
         else:
-            if typed:
-                await give(Command(THREAD, f"m{number}", CANDIDATE, typed.name, now, typed.argument))
+            await give(Command(THREAD, f"m{number}", CANDIDATE, typed.name, now, typed.argument))
     if not any(post.scorecard for post in platform.posts):
         await give(Command(THREAD, "end", CANDIDATE, CommandName.END, now))
     cards = [post.scorecard for post in platform.posts if post.scorecard]

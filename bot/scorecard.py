@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from bot.text import clean
 from interviewer.model import DimensionScore, Phase, PointScore, PointState, Scorecard, Source, Verdict
 
 WIDTH = 20
@@ -104,7 +105,7 @@ def _quote(point: PointScore, places: Places) -> RenderableType:
     message = point.evidence.message
     where = f"message {places.get(message, message)}, " if message else ""
     about = f"{point.point} · {point.dimension} ({where}{SOURCES[point.evidence.source]}{share})"
-    quote = Text(f"“{' '.join(point.evidence.quote.split())}”", style="italic")
+    quote = Text(f"“{' '.join(clean(point.evidence.quote).split())}”", style="italic")
     return Padding(Group(Text(about, style="cyan"), quote), (0, 0, 0, 2))
 
 
@@ -134,7 +135,7 @@ def _open(card: Scorecard) -> Iterator[RenderableType]:
     for point in rest:
         line = Text.assemble((point.point, "cyan"), f" · {point.dimension}: {words.get(point.state, 'not heard')}")
         if point.doubt:
-            line.append(f" (“{' '.join(point.doubt.split())[:100]}”)", style="italic")
+            line.append(f" (“{' '.join(clean(point.doubt).split())[:100]}”)", style="italic")
         yield Padding(line, (0, 0, 0, 2))
 
 

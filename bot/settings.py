@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -25,3 +25,15 @@ class Settings(BaseSettings):
         validation_alias="MOCKINGBIRD_CACHE",
         description="Where rubric embeddings are cached; safe to delete.",
     )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_url(cls, url: str) -> str:
+        if url and not url.startswith(("redis://", "rediss://", "unix://", "redis+cluster://")):
+            raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://, as in redis://localhost:6379/0")
+        return url
+
+    @field_validator("data", "cache")
+    @classmethod
+    def _from_home(cls, path: Path) -> Path:
+        return path.expanduser()

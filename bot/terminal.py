@@ -7,7 +7,6 @@ import asyncio
 import getpass
 import os
 import time
-import unicodedata
 import uuid
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,8 +25,9 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from bot.commands import COMMANDS, HELP, NotUnderstood, Typed, is_command, parse
+from bot.commands import COMMANDS, HELP, NotUnderstood, Typed, is_command, parse, untimely
 from bot.scorecard import render
+from bot.text import clean
 from interviewer.engine import Engine
 from interviewer.model import (
     Case,
@@ -36,6 +36,7 @@ from interviewer.model import (
     Inbound,
     Interview,
     Message,
+    MoveKind,
     Phase,
     Scorecard,
     Settings,
@@ -53,6 +54,8 @@ GLANCE = 0.2
 """Seconds between two looks at whether anything is left to be answered."""
 OVER = {Phase.DEBRIEF, Phase.FINISHED}
 THREADS = TypeAdapter(list[str])
+KEPT = 50
+"""Unfinished interviews that are remembered."""
 
 
 class OpenElsewhere(Exception):
@@ -95,7 +98,7 @@ class Desk:
     def keep(self, thread: str, text: str) -> None:
         """Keep what is half typed."""
         if text:
-            self._draft(thread).write_text(text, "utf-8", errors="replace")
+            self._put(self._draft(thread), text.encode(errors="replace"))
         else:
             self._draft(thread).unlink(missing_ok=True)
 
@@ -116,10 +119,14 @@ class Desk:
         return self.directory / f"{thread.rpartition(':')[2]}.draft"
 
     def _write(self, threads: list[str]) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = self._file.with_suffix(".new")
-        new.write_bytes(THREADS.dump_json(threads))
-        new.replace(self._file)
+        self._put(self._file, THREADS.dump_json(threads[-KEPT:]))
+
+    def _put(self, path: Path, data: bytes) -> None:
+        """Replace a file in one step; nobody else may read it."""
+        new = path.with_suffix(f".{os.getpid()}")
+        new.touch(mode=0o600)
+        new.write_bytes(data)
+        new.replace(path)
 
 
 def new_thread() -> str:
@@ -134,6 +141,7 @@ class Screen:
     console: Console
     posts: asyncio.Queue[Post] = field(default_factory=asyncio.Queue[Post])
     seen: set[str] = field(default_factory=set[str])
+    said: set[Turn] = field(default_factory=set[Turn])
 
     async def post(self, post: Post) -> None:
         if post.key not in self.seen:
@@ -142,6 +150,8 @@ class Screen:
 
     def show(self, post: Post, transcript: Sequence[Turn] = ()) -> None:
         """Print a post, its scorecard below it."""
+        if post.turn in self.said:
+            return  # shown already, from the transcript
         self.say(post.turn)
         if post.scorecard:
             self.card(post.scorecard, transcript)
@@ -156,10 +166,10 @@ class Screen:
         """Print one line of the transcript."""
         who = "[bold magenta]Interviewer[/]" if turn.speaker is Speaker.INTERVIEWER else "[bold cyan]You[/]"
         self.console.print(f"\n{who} [dim]{turn.phase.value}[/]")
-        if turn.speaker is Speaker.INTERVIEWER:
-            self.console.print(Markdown(turn.text))
-        else:
-            self.console.print(Text(turn.text))
+        self.said.add(turn)
+        # Only our own texts are Markdown; what quotes a candidate is printed as it is.
+        own = turn.speaker is Speaker.INTERVIEWER and turn.kind in {MoveKind.PRESENT, MoveKind.MODEL_ANSWER}
+        self.console.print(Markdown(turn.text) if own else Text(clean(turn.text)))
 
 
 @dataclass
@@ -245,7 +255,7 @@ class Chat:
         if not is_command(text):
             return await self._answer(text)
         self.desk.keep(self.thread, "")
-        if text.strip().lower() in {f"/{HELP}", "/h", "/?"}:
+        if text.strip().lower() in HELP:
             self.screen.console.print(help_table())
             return True
         try:
@@ -262,9 +272,9 @@ class Chat:
                 "It is still in your prompt: cut it to what matters, or send it in pieces.[/]"
             )
             return True
-        clean = "".join(ch for ch in text if ch in "\n\t" or unicodedata.category(ch) != "Cc")
-        if self.unsent is None or self.unsent.text != clean:
-            self.unsent = Message(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), clean, time.time())
+        said = clean(text)
+        if self.unsent is None or self.unsent.text != said:
+            self.unsent = Message(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), said, time.time())
         await self.give(self.unsent)
         self.unsent = None
         return True
@@ -274,7 +284,8 @@ class Chat:
         if typed.name is CommandName.PAUSE:
             await self._leave()
             return False
-        if state and not self._understood(typed, state):
+        if state and (problem := untimely(typed.name, state.phase in OVER)):
+            self.screen.console.print(problem, style="yellow", markup=False)
             return True
         await self.give(self._command(typed.name, typed.argument))
         after = await self.store.interview(self.thread)
@@ -283,22 +294,12 @@ class Chat:
             return False
         return True
 
-    def _understood(self, typed: Typed, state: Interview) -> bool:
-        """The machine ignores what means nothing now; a person is told so."""
-        late = {CommandName.DISPUTE, CommandName.ANSWER}
-        if state.phase in OVER and typed.name not in late | {CommandName.END}:
-            self.screen.console.print("[yellow]The interview is over. There is /dispute, /answer and /end.[/]")
-            return False
-        if state.phase not in OVER and typed.name in late:
-            self.screen.console.print(
-                f"[yellow]/{typed.name.value} comes after the scorecard; /end takes you there.[/]"
-            )
-            return False
-        return True
-
     async def _leave(self) -> None:
         state = await self.store.interview(self.thread)
-        if state and state.phase not in OVER and not state.paused:
+        if state and state.phase in OVER:
+            self.desk.close(self.thread)
+            return
+        if state and not state.paused:
             await self.give(self._command(CommandName.PAUSE))
         self.screen.console.print("[dim]`mockingbird chat` brings you back here.[/]")
 
@@ -307,14 +308,16 @@ class Chat:
         await self.engine.submit(inbound.id, inbound)
         if isinstance(inbound, Message):
             self.desk.keep(self.thread, "")  # from here the store has it
-        post = await self._reply()
-        if post is None:
-            self.screen.console.print("[yellow]No reply yet. Nothing is lost: it comes here, or at the next start.[/]")
-        else:
+        while post := await self._reply():
             await self._show(post)
+            # A reply that was late comes before the one to this.
+            mine = post.key.startswith(f"{self.thread}:{inbound.id}:")
+            if mine or (self.screen.posts.empty() and not await self._pending()):
+                return
+        self.screen.console.print("[yellow]No reply yet. Nothing is lost: it comes here, or at the next start.[/]")
 
     async def _reply(self) -> Post | None:
-        """The reply to what was submitted; every turn has exactly one. None: it takes too long, or the engine stopped."""
+        """The next post. None: it takes too long, or the engine stopped."""
         with self._listening():
             reply = asyncio.create_task(self.screen.posts.get())
             ended = asyncio.create_task(self.engine.ended())

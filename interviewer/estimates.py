@@ -6,7 +6,7 @@ is the estimate, so periods are never converted here.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from interviewer.model import Estimate, Estimated
@@ -36,6 +36,8 @@ _PER = re.compile(
 )
 
 
+TOO_MANY = 4
+"""Different numbers of one kind from which on an answer is a list to choose from and no estimate."""
 LONGEST = 20_000
 """Characters of an answer in which quantities are looked for."""
 
@@ -48,6 +50,8 @@ class Quantity:
     per: int | None
     size: bool
     quote: str
+    context: str
+    """The quote and a little of what follows."""
 
 
 def quantities(text: str) -> Iterator[Quantity]:
@@ -65,25 +69,29 @@ def quantities(text: str) -> Iterator[Quantity]:
             per, end = 1, rate.end()
         elif rate := _PER.match(text, end):
             per, end = SECONDS[rate[1].lower()], rate.end()
-        yield Quantity(value, per, bool(size), text[match.start() : end])
+        around = text[match.start() : end + 25].partition("\n")[0]
+        yield Quantity(value, per, bool(size), text[match.start() : end], around)
 
 
-def is_count(estimate: Estimate) -> bool:
-    """Whether the estimate is a plain count: neither a rate nor a size."""
-    return "/" not in estimate.unit and estimate.unit.lower() not in BYTES
+def check(estimate: Estimate, text: str, told: Sequence[str] = (), *, named: bool = False) -> Estimated | None:
+    """The quantity in `text` nearest to the estimate among those of its kind, or None if there is none of its kind.
 
-
-def check(estimate: Estimate, text: str) -> Estimated | None:
-    """The quantity in `text` nearest to the estimate among those of its kind, or None if there is none of its kind."""
-    best: Estimated | None = None
+    Numbers that stand in `told` are left out: they were given. With `named`, only a number that is said of what the
+    estimate counts is taken, and none at all when there are `TOO_MANY` to choose from."""
+    given = {(quantity.value, quantity.per) for fact in told for quantity in quantities(fact)}
+    noun = estimate.unit.partition("/")[0].strip().lower().rstrip("s")
+    found: list[Estimated] = []
     for quantity in quantities(text):
         value = _in_unit(quantity, estimate.unit)
-        if value is None or value <= 0 or estimate.value <= 0:
+        if value is None or value <= 0 or (quantity.value, quantity.per) in given:
+            continue
+        if named and not quantity.size and noun not in quantity.context.lower():
             continue
         factor = max(value / estimate.value, estimate.value / value)
-        if best is None or factor < max(best.value / estimate.value, estimate.value / best.value):
-            best = Estimated(estimate.id, value, quantity.quote, factor <= estimate.tolerance)
-    return best
+        found.append(Estimated(estimate.id, value, quantity.quote, factor <= estimate.tolerance))
+    if not found or (named and len({said.value for said in found}) >= TOO_MANY):
+        return None
+    return min(found, key=lambda said: max(said.value / estimate.value, estimate.value / said.value))
 
 
 def _in_unit(quantity: Quantity, unit: str) -> float | None:

@@ -13,6 +13,7 @@ from interviewer.model import (
     Case,
     Disputed,
     Evidence,
+    Intent,
     Interview,
     MoveKind,
     Phase,
@@ -62,7 +63,8 @@ def hear(interview: Interview, case: Case, rating: Rating, heard: Answered | Dis
     interview = replace(interview, raters=raters)
     if not rating.gradable:
         return interview
-    interview = replace(interview, gradable=True)
+    substance = any(point.state is not PointState.MISSING for point in rating.points)
+    interview = replace(interview, gradable=interview.gradable or substance or rating.intent is Intent.ANSWER)
     points: dict[str, Progress] = dict(interview.points)
     ratings = {point.point: point for point in rating.points}
     for point in case.guide.rubric:
@@ -91,6 +93,8 @@ def _advance(before: Progress, rating: PointRating, interview: Interview, heard:
             return replace(
                 before, state=rating.state, confidence=rating.confidence, evidence=evidence, doubt="", misconception=""
             )
+        case PointState.CHALLENGED if quoted and before.state is PointState.COVERED:
+            return replace(before, doubt=rating.quote)  # credit stands until it was asked about
         case PointState.CHALLENGED if quoted and not before.closed:
             return replace(before, state=rating.state, doubt=rating.quote)
         case PointState.UNSURE if before.state is PointState.MISSING:
@@ -109,6 +113,7 @@ def _rehear(interview: Interview, rating: Rating, heard: Disputed) -> Interview:
     before = progress(interview, heard.point)
     again = next((point for point in rating.points if point.point == heard.point), None)
     after = replace(before, disputed=True)
+    interview = replace(interview, gradable=interview.gradable or rating.gradable)
     if rating.gradable and again and again.state is PointState.COVERED and _literal(again.quote, heard.text):
         evidence = Evidence(again.quote, heard.message, Source.DISPUTED, interview.phase, before.hints)
         after = replace(after, state=again.state, confidence=again.confidence, evidence=evidence, misconception="")
@@ -118,17 +123,19 @@ def _rehear(interview: Interview, rating: Rating, heard: Disputed) -> Interview:
 def _reckon(interview: Interview, case: Case, heard: Answered) -> Interview:
     """Hold the numbers in an answer against the guide's estimates; arithmetic is checked here and never by a model.
 
-    A right number is evidence for the estimate's rubric point whenever it is said; a plain count only when numbers are the
-    subject, since "250" may be anything. A wrong one is noted only as a reply to that estimate."""
+    A right number is evidence for the estimate's rubric point: as a reply to that estimate, or whenever it is said of the
+    estimate's own things ("700 jobs/s"). What the guide's facts say is no estimate, nor is a list with something for
+    everyone. A wrong number is noted only as a reply to that estimate."""
     asked = interview.estimates_asked[-1:] if interview.open and interview.open.kind is MoveKind.ESTIMATE else ()
     found = dict(interview.estimated)
+    told = tuple(fact.answer for fact in case.guide.facts)
     points: dict[str, Progress] = dict(interview.points)
     for estimate in case.guide.estimates:
-        due = estimate.id in asked or interview.phase is Phase.ESTIMATES or not estimates.is_count(estimate)
-        if not due or (estimate.id in found and found[estimate.id].right):
+        if estimate.id in found and found[estimate.id].right:
             continue
-        said = estimates.check(estimate, heard.text)
-        if said is None or not (said.right or estimate.id in asked):
+        wanted = estimate.id in asked
+        said = estimates.check(estimate, heard.text, told, named=not wanted)
+        if said is None or not (said.right or wanted):
             continue
         found[estimate.id] = said
         before = points.get(estimate.point, Progress())

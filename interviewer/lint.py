@@ -205,9 +205,7 @@ def _twists(sheet: _Sheet) -> Iterator[Fault]:
 def _estimates(sheet: _Sheet) -> Iterator[Fault]:
     for index, estimate in enumerate(sheet.guide.estimates):
         loc: Loc = ("estimates", index)
-        if not estimate.point:
-            yield sheet.fault(loc, "`point` is missing: name the point of dimension estimates it bears on")
-        elif sheet.guide.point(estimate.point).dimension is not Dimension.ESTIMATES:
+        if estimate.point and sheet.guide.point(estimate.point).dimension is not Dimension.ESTIMATES:
             message = f"{estimate.point!r} is not of dimension estimates: name one that is"
             yield sheet.fault((*loc, "point"), message)
 

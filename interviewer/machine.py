@@ -61,6 +61,8 @@ ESTIMATES = {Format.QUICK: 1, Format.STANDARD: 2, Format.FULL: 3}
 """How many estimates are asked for."""
 STRONG = 0.7
 """The confidence from which an answer is worth digging into."""
+CHAT = frozenset({Intent.MOVE_ON, Intent.META, Intent.OFF_TOPIC})
+"""Intents that leave the briefing where it is: "ready when you are" is no requirement."""
 STALLS = 2
 """Turns that brought nothing new after which a hint is offered in practice."""
 
@@ -117,8 +119,6 @@ def _start(event: Started, case: Case) -> Step:
 def _hear(interview: Interview, event: Answered, case: Case) -> Step:
     """Write down what was said and have it rated."""
     interview = clock.tick(interview, event.at)
-    if interview.phase is Phase.BRIEFING:
-        interview = _reach(interview, Phase.REQUIREMENTS)
     lines = tuple(
         Turn(Speaker.CANDIDATE, interview.phase, "answer", message.text, message.at, message.id)
         for message in event.messages
@@ -133,6 +133,8 @@ def _weigh(interview: Interview, event: Rated, case: Case) -> Step:
     heard = interview.hearing
     assert heard is not None  # the stage says so
     before = replace(interview, hearing=None)
+    if before.phase is Phase.BRIEFING and event.rating.gradable and event.rating.intent not in CHAT:
+        before = _reach(before, Phase.REQUIREMENTS)
     after = hear(before, case, event.rating, heard)
     if isinstance(heard, Disputed):
         return _word(after, _reconsidered(before, after, case, heard))
@@ -149,7 +151,8 @@ def _say(interview: Interview, event: Worded, case: Case) -> Step:
     parts, said = compose(interview, case, moves, options)
     words = {move.kind: part for move, part in zip(moves, parts, strict=True)}
     timed = not interview.paused and interview.phase not in {Phase.DEBRIEF, Phase.FINISHED}
-    turn = Turn(Speaker.INTERVIEWER, interview.phase, moves[-1].kind.value, "\n\n".join(parts), event.at)
+    text = "\n\n".join(part for part in parts if part)
+    turn = Turn(Speaker.INTERVIEWER, interview.phase, moves[-1].kind.value, text, event.at)
     with_scorecard = any(move.kind in {MoveKind.DEBRIEF, MoveKind.RECONSIDERED} for move in moves)
     interview = replace(
         interview,
@@ -228,7 +231,9 @@ def _dispute(interview: Interview, event: Disputed, case: Case) -> Step:
 
 
 def _show_model_answer(interview: Interview, event: ModelAnswerRequested, case: Case) -> Step:
-    material = {"answer": statement(case.guide.model_answer), "diagram": statement(case.guide.diagram)}
+    pitfalls = "\n".join(f"- {pitfall}" for pitfall in case.guide.pitfalls)
+    texts = {"answer": case.guide.model_answer, "diagram": case.guide.diagram, "pitfalls": pitfalls}
+    material = {name: statement(text) for name, text in texts.items()}
     return _word(interview, Move(MoveKind.MODEL_ANSWER, material=material))
 
 
@@ -327,7 +332,8 @@ def _can_dig(view: View) -> bool:
 
 
 def _unreadable(view: View) -> Reply:
-    return view.interview, (Move(MoveKind.UNREADABLE), *_offer(view.interview))
+    interview, moves = _unless_late(view, view.interview, Move(MoveKind.UNREADABLE))
+    return interview, (*moves, *_offer(interview))
 
 
 def _take_hint(view: View) -> Reply:
@@ -336,10 +342,10 @@ def _take_hint(view: View) -> Reply:
 
 def _do_not_know(view: View) -> Reply:
     """Deflected once; the second time the point is let go and the interview moves on."""
-    if view.interview.dont_knows <= 1:
+    if view.interview.dont_knows <= 1 and not _time_is_up(view):
         return view.interview, (Move(MoveKind.DEFLECT), *_offer(view.interview))
-    interview = _close_open(view.interview)
-    interview, moves = _next_question(interview, view.case)
+    follow = _advance if _time_is_up(view) else _next_question
+    interview, moves = follow(_close_open(view.interview), view.case)
     return interview, (Move(MoveKind.LET_GO), *moves)
 
 
@@ -351,8 +357,7 @@ def _answer_question(view: View) -> Reply:
     """From the guide's facts, or with an assumption that is written down and kept."""
     fact = next((fact for fact in view.case.guide.facts if fact.id == view.rating.fact), None)
     if fact:
-        interview = replace(view.interview, facts=tuple(dict.fromkeys((*view.interview.facts, fact.id))))
-        return _unless_late(view, interview, Move(MoveKind.ANSWER, material={"fact": statement(fact.answer)}))
+        return _unless_late(view, view.interview, Move(MoveKind.ANSWER, material={"fact": statement(fact.answer)}))
     interview = replace(view.interview, assumptions=(*view.interview.assumptions, quoted(view.heard.text)))
     return _unless_late(view, interview, Move(MoveKind.ASSUME))
 
@@ -376,7 +381,9 @@ def _challenge(view: View) -> Reply:
     known = progress(view.interview, point.id)
     if known.evidence:
         material = {"before": quoted(known.evidence.quote), "now": quoted(known.doubt)}
-        return _ask(view.interview, Move(MoveKind.CONTRADICTION, point.id, material), challenged=True)
+        # Asked about, the credit is withdrawn until the candidate decides; unasked, it would have stood.
+        interview = mark(view.interview, point.id, state=PointState.CHALLENGED)
+        return _ask(interview, Move(MoveKind.CONTRADICTION, point.id, material), challenged=True)
     material = {"ask": point.challenge, "quote": quoted(known.doubt)}
     return _ask(view.interview, Move(MoveKind.CHALLENGE, point.id, material), challenged=True)
 
@@ -392,9 +399,9 @@ def _wrap(view: View) -> Reply:
 
 
 def _continue(view: View) -> Reply:
-    interview = _close_open(view.interview)
-    interview, moves = _next_question(interview, view.case)
-    return interview, (*_offer(view.interview), *moves)
+    interview, moves = _next_question(_close_open(view.interview), view.case)
+    stays = interview.phase is view.interview.phase
+    return interview, (*(_offer(view.interview) if stays else ()), *moves)
 
 
 def _is(*intents: Intent) -> Callable[[View], bool]:
@@ -513,8 +520,14 @@ def _ruled_out(view: View) -> RubricPoint | None:
     """A point the candidate has just ruled out or contradicted, that can be challenged once."""
     for point in view.case.guide.rubric:
         known = progress(view.interview, point.id)
-        ruled_out = known.state is PointState.CHALLENGED and not known.challenged and not known.closed
-        if ruled_out and expected(view.interview, point) and (point.challenge or known.evidence):
+        doubted = known.state is PointState.CHALLENGED or (known.state is PointState.COVERED and bool(known.doubt))
+        if (
+            doubted
+            and not known.challenged
+            and not known.closed
+            and expected(view.interview, point)
+            and (point.challenge or known.evidence)
+        ):
             return point
     return None
 
@@ -528,20 +541,25 @@ def _climb(interview: Interview, case: Case) -> Reply:
     if point is None:
         return interview, (Move(MoveKind.NO_HINT),)
     known = progress(interview, point.id)
-    if not known.asked and point.probe:
+    at_hand = interview.open is not None and interview.open.point == point.id
+    if not at_hand and not known.asked and point.probe:
         return _probe(interview, point)
     if known.hints < len(point.hints):
         interview = mark(interview, point.id, hints=known.hints + 1, asked=True)
         move = Move(MoveKind.HINT, point.id, {"hint": statement(point.hints[known.hints])})
-        words = interview.open.text if interview.open else point.probe
-        return replace(interview, open=Open(MoveKind.PROBE, point.id, words), stalls=0), (move,)
+        asked = interview.open if interview.open and at_hand else Open(MoveKind.PROBE, point.id, point.probe)
+        return replace(interview, open=asked, stalls=0), (move,)
     interview = _close_open(mark(interview, point.id, hints=REVEALED, closed=True))
     interview, moves = _next_question(interview, case)
     return interview, (Move(MoveKind.REVEAL, point.id, {"statement": statement(point.statement)}), *moves)
 
 
 def _at_hand(interview: Interview, case: Case) -> RubricPoint | None:
-    """The point that was asked about, else the weakest one outstanding in this phase; only one that has hints."""
+    """The point that was asked about, else the weakest one outstanding in this phase; only one that has hints.
+
+    A question that goes deeper stands outside the rubric: there is no hint for it."""
+    if interview.open and interview.open.kind is MoveKind.DEEPER:
+        return None
     helpful = [point for point in outstanding(interview, case, (interview.phase,)) if point.hints]
     if interview.open and interview.open.point:
         point = next((p for p in case.guide.rubric if p.id == interview.open.point and p.hints), None)

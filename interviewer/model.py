@@ -452,7 +452,6 @@ class Interview:
     stalls: int = 0
     dont_knows: int = 0
     assumptions: tuple[str, ...] = ()
-    facts: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     """Fingerprints of everything the interviewer has said, so that nothing is said twice."""
     turns: int = 0

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from interviewer.ledger import REVEALED, fold, progress
-from interviewer.model import Case, Interview, Move, Phase
+from interviewer.model import Case, Interview, Move, MoveKind, Phase
 
 SPOKEN = {
     Phase.BRIEFING: "the briefing",
@@ -22,6 +22,10 @@ SPOKEN = {
 """What each phase is called aloud."""
 QUESTION_MARKS = "?？؟⁇⁈⁉"
 PLAIN = "Go on."
+OPTIONAL = frozenset(
+    {MoveKind.OFFER_HINT, MoveKind.LET_GO, MoveKind.FEEDBACK, MoveKind.FEEDBACK_EMPTY, MoveKind.TIME_UP}
+)
+"""Moves that go along with another and are left out when there is nothing new to say."""
 
 
 def questions(text: str) -> int:
@@ -55,19 +59,21 @@ def secrets(interview: Interview, case: Case) -> tuple[str, ...]:
 def compose(
     interview: Interview, case: Case, moves: Sequence[Move], options: Sequence[Sequence[str]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """A paragraph for each move, which together make one lawful message, and the fingerprints of what they say."""
+    """A paragraph for each move ("" for one left out), which together make one lawful message, and the fingerprints of
+    what they say."""
     hidden = secrets(interview, case)
     said = set(interview.said)
     parts: list[str] = []
     asked = 0
     for move, wordings in zip(moves, options, strict=True):
-        text = _first_lawful(wordings, said, hidden, 1 - asked) or _last_resort(
-            interview, move, said, hidden, 1 - asked
-        )
+        text = _first_lawful(wordings, said, hidden, 1 - asked)
+        if not text and (move.kind not in OPTIONAL or len(moves) == 1):
+            text = _last_resort(interview, (*wordings, move.material.get("ask", ""), PLAIN), said, hidden, 1 - asked)
         asked += questions(text)
         said.add(fingerprint(text))
         parts.append(text)
-    return tuple(parts), tuple(dict.fromkeys((*map(fingerprint, parts), fingerprint("\n\n".join(parts)))))
+    spoken = [part for part in parts if part]
+    return tuple(parts), tuple(dict.fromkeys((*map(fingerprint, spoken), fingerprint("\n\n".join(spoken)))))
 
 
 def _first_lawful(wordings: Iterable[str], said: set[str], hidden: Sequence[str], allowed: int) -> str:
@@ -80,14 +86,19 @@ def _first_lawful(wordings: Iterable[str], said: set[str], hidden: Sequence[str]
     return ""
 
 
-def _last_resort(interview: Interview, move: Move, said: set[str], hidden: Sequence[str], allowed: int) -> str:
-    """The move's own question, or a plain word, numbered until it is new."""
-    words = move.material.get("ask", PLAIN)
-    if questions(words) > allowed or any(secret in fold(words) for secret in hidden):
-        words = PLAIN
-    number = interview.turns + 1
-    while fingerprint(text := f"({number}) {words}") in said:
+def _last_resort(
+    interview: Interview, wordings: Iterable[str], said: set[str], hidden: Sequence[str], allowed: int
+) -> str:
+    """The first wording that would do if it were new, said as a repetition; the plain word at the end always does."""
+    words = next(
+        text.strip()
+        for text in wordings
+        if text.strip() and questions(text) <= allowed and not any(secret in fold(text) for secret in hidden)
+    )
+    text, number = f"As I said: {words}", interview.turns
+    while fingerprint(text) in said:
         number += 1
+        text = f"As I said ({number}): {words}"
     return text
 
 

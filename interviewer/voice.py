@@ -33,7 +33,7 @@ MATERIAL: Mapping[str, frozenset[str]] = {
         "resumed": "left ask",
         "reconsidered": "statement before after",
         "not-disputable": "point",
-        "model-answer": "answer diagram",
+        "model-answer": "answer diagram pitfalls",
         "open-phase/requirements": "left",
         "open-phase/estimates": "left",
         "open-phase/api": "left",

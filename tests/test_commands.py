@@ -39,6 +39,8 @@ def test_a_dispute_needs_a_point_and_a_reason() -> None:
         ("  /next ", True),
         ("/", False),
         ("/?", True),
+        ("/end users call us", False),
+        ("/pause stops it", False),
         ("/hnit", True),
         ("/dispute lease I said it", True),
         ("/ 2", False),

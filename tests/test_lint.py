@@ -219,11 +219,6 @@ BREACHES = {
         "point: basil-bad",
         "there is no point called 'basil-bad' in this guide: did you mean 'basil-bed'?",
     ),
-    "an estimate without a point": (
-        swap("    point: basil-bed\n", ""),
-        "  - id: amber-yield",
-        "`point` is missing: name the point of dimension estimates",
-    ),
     "an estimate that bears on another dimension": (
         swap("point: basil-bed", "point: cedar-bed"),
         "point: cedar-bed",

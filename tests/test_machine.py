@@ -1,5 +1,7 @@
 """The rules of an interview, one sentence a test."""
 
+from dataclasses import replace
+
 import pytest
 
 from interviewer.machine import EVENTS, Stage, step
@@ -9,6 +11,7 @@ from interviewer.model import (
     Disputed,
     Ended,
     Event,
+    Fact,
     Format,
     Guide,
     HintRequested,
@@ -65,7 +68,6 @@ def test_a_clarifying_question_is_answered_from_the_facts(drive: Drive) -> None:
     said = drive.answer(text="How many readers are there?", intent=Intent.CLARIFY, fact="readers")
     assert said.kind == "answer"
     assert "10,000 readers" in said.text
-    assert drive.state.facts == ("readers",)
 
 
 def test_what_the_guide_leaves_open_becomes_a_kept_assumption(drive: Drive) -> None:
@@ -426,3 +428,78 @@ def test_a_voice_that_only_repeats_itself_is_numbered_until_it_is_new() -> None:
     drive.do(TimeRequested(2.0))
     lines = [turn.text for turn in drive.transcript]
     assert len(set(lines)) == len(lines)
+
+
+@pytest.mark.parametrize("intent", [Intent.MOVE_ON, Intent.META, Intent.OFF_TOPIC])
+def test_small_talk_before_the_first_answer_costs_no_phase_and_is_not_gradable(drive: Drive, intent: Intent) -> None:
+    drive.answer(text="Sounds good, let us start", intent=intent)
+    assert drive.state.phase in {Phase.BRIEFING, Phase.REQUIREMENTS}
+    assert not drive.state.gradable
+    drive.answer("lending")
+    assert drive.state.phase is Phase.REQUIREMENTS
+
+
+def test_not_knowing_does_not_stop_the_clock(drive: Drive) -> None:
+    drive.answer("lending", after=290)
+    drive.answer(intent=Intent.DONT_KNOW, after=290)
+    assert drive.state.phase is Phase.ESTIMATES
+
+
+def test_a_hint_on_an_estimate_stays_with_the_estimate(drive: Drive) -> None:
+    through(drive, Phase.ESTIMATES)
+    assert drive.do(HintRequested(drive.now)).kind == "hint"
+    drive.answer(text="Perhaps 40 loans a second")
+    assert not drive.state.estimated["loans"].right
+
+
+def test_there_is_no_hint_on_a_question_that_goes_deeper(drive: Drive) -> None:
+    through(drive, Phase.DESIGN)
+    drive.answer("one-desk")
+    assert drive.do(HintRequested(drive.now)).kind == "no-hint"
+
+
+def test_a_number_the_interviewer_gave_is_no_estimate() -> None:
+    told = replace(GUIDE, facts=(Fact("loans", "There are 2 loans a second."),))
+    drive = Drive(case=Case(CASE.question, told))
+    drive.start()
+    drive.answer(text="You said 2 loans a second")
+    assert not drive.state.estimated
+
+
+def test_a_list_with_a_number_for_everybody_earns_nothing(drive: Drive) -> None:
+    drive.answer(text="1 loans/s, 2 loans/s, 3 loans/s, 4 loans/s, 1 GB, 2 GB, 4 GB, 8 GB")
+    assert not drive.state.estimated
+
+
+def test_a_contradiction_takes_no_credit_before_it_was_asked_about(drive: Drive) -> None:
+    drive.answer("lending", text="Readers borrow")
+    drive.answer(challenged=["lending"], text="Nobody may borrow", intent=Intent.CLARIFY)
+    assert credit(drive.state, GUIDE.point("lending")) == 1
+    drive.answer(text="Go on")
+    assert drive.state.open is not None
+    assert drive.state.open.kind == "contradiction"
+    assert credit(drive.state, GUIDE.point("lending")) == 0
+
+
+def test_what_is_said_along_with_a_question_is_left_out_when_it_would_be_a_repetition() -> None:
+    drive = Drive(voice=lambda move: (f"[{move.kind}] " + move.material.get("ask", ""),))
+    drive.start()
+    for _ in range(6):
+        drive.answer(intent=Intent.DONT_KNOW)
+    said = [turn.text for turn in drive.transcript]
+    assert sum("[let-go]" in text for text in said) == 1
+    assert not any("Go on." in text for text in said)
+
+
+def test_the_model_answer_comes_with_the_mistakes_people_make() -> None:
+    drive = Drive(case=Case(CASE.question, replace(GUIDE, pitfalls=("They forget the rain.",))))
+    drive.start()
+    drive.do(Ended(1.0))
+    assert "- They forget the rain." in drive.do(ModelAnswerRequested(2.0)).text
+
+
+def test_a_dispute_can_make_an_interview_gradable(drive: Drive) -> None:
+    drive.do(Ended(drive.now))
+    text = "Returned books go back to the shelf"
+    drive.do(Disputed("returns", text, drive.now), rating("returns", text=text))
+    assert drive.state.gradable
