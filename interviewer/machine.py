@@ -517,17 +517,13 @@ def _close_open(interview: Interview) -> Interview:
 
 
 def _ruled_out(view: View) -> RubricPoint | None:
-    """A point the candidate has just ruled out or contradicted, that can be challenged once."""
+    """A point of what was reached so far that the candidate ruled out or contradicted; each is challenged once."""
     for point in view.case.guide.rubric:
         known = progress(view.interview, point.id)
         doubted = known.state is PointState.CHALLENGED or (known.state is PointState.COVERED and bool(known.doubt))
-        if (
-            doubted
-            and not known.challenged
-            and not known.closed
-            and expected(view.interview, point)
-            and (point.challenge or known.evidence)
-        ):
+        open = doubted and not known.challenged and not known.closed and expected(view.interview, point)
+        due = point.phase in view.interview.reached or known.evidence is not None
+        if open and due and (point.challenge or known.evidence):
             return point
     return None
 

@@ -95,10 +95,16 @@ def test_no_point_is_probed_twice(drive: Drive) -> None:
 
 
 def test_something_ruled_out_is_challenged_with_the_candidates_words(drive: Drive) -> None:
-    said = drive.answer(challenged=["one-desk"], text="We never need one desk")
+    said = drive.answer(challenged=["waiting-list", "one-desk"], text="Nobody waits, at no desk")
     assert said.kind == "challenge"
-    assert "We never need one desk" in said.text
-    assert said.text.endswith("What happens without one-desk?") or "What happens without one-desk?" in said.text
+    assert "Nobody waits, at no desk" in said.text
+    assert "What happens without waiting-list?" in said.text
+
+
+def test_what_belongs_to_a_later_phase_is_challenged_when_its_time_has_come(drive: Drive) -> None:
+    assert drive.answer(challenged=["one-desk"], text="At no desk").kind == "probe"
+    through(drive, Phase.DESIGN)
+    assert "What happens without one-desk?" in drive.answer().text
 
 
 def test_a_contradiction_with_something_said_before_is_named(drive: Drive) -> None:

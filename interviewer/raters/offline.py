@@ -30,6 +30,8 @@ _SILENT = frozenset({Intent.DONT_KNOW, Intent.MOVE_ON, Intent.OFF_TOPIC})
 """Intents that somebody who says a point can't have, whatever their words look like."""
 _DIRECT, _ASIDE = 0.7, 0.5
 EMPTY = 1.0
+_RULED_OUT = 0.7
+"""The doubt from which a point is challenged; below it its neutral probe is asked, which a false alarm does not hurt."""
 _SHARED = 3
 """As many points as one sentence may be the evidence for: a sentence that says everything says nothing."""
 
@@ -196,7 +198,7 @@ def verdicts(
         wrong = None
         if i in credited:
             rating = PointRating(point.id, PointState.COVERED, sure, best)
-        elif judged.match[i] >= judged.bars[i] and judged.doubt[i] >= 0.5:
+        elif judged.match[i] >= judged.bars[i] and judged.doubt[i] >= _RULED_OUT:
             index, asserted = _against(heard, measured, i)
             rating = PointRating(point.id, PointState.CHALLENGED, sure, heard.sentences[index].text)
             wrong = Misconception(point.id, rating.quote) if asserted else None
