@@ -12,6 +12,8 @@ import pytest
 from redis.exceptions import ConnectionError  # noqa: A004
 
 from interviewer import embedded
+from interviewer.questions import data_root, load_bank
+from interviewer.raters.offline import OfflineRater
 from interviewer.store import RedisStore
 from tests.fakes import redis_client, wait_until
 
@@ -102,5 +104,12 @@ async def _stop(directory: Path) -> bool:
 
 @pytest.fixture(scope="session")
 def embeddings(pytestconfig: pytest.Config) -> Path:
-    """A folder in which what is embedded of the bank is kept between test runs: the first takes half a minute over it."""
-    return pytestconfig.rootpath / ".pytest_cache" / "embeddings"
+    """A folder in which all that is embedded of the bank is kept between test runs: the first takes a minute over it."""
+    folder = pytestconfig.rootpath / ".pytest_cache" / "embeddings"
+    root = data_root()
+    bank = load_bank(root / "questions.yaml", root / "guides")
+    cases = [bank.case(question.id) for question in bank.questions]
+    rater = OfflineRater([case.guide for case in cases], folder)
+    for case in cases:
+        rater.prepare(case)
+    return folder
