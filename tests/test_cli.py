@@ -168,7 +168,7 @@ def test_play_holds_a_whole_interview_and_the_same_one_again(run: Run) -> None:
     said = "\n".join(line["text"] for line in lines[:-1] if line["speaker"] == "candidate")
     assert card["evidence"]
     assert all(evidence["quote"] in said for evidence in card["evidence"])
-    assert card["hints"] == 1
+    assert card["hints"] == 2
     assert lines[-2]["kind"] == "debrief"
 
 
