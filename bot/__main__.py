@@ -80,10 +80,15 @@ def bank() -> Bank:
 
 
 def make_rater(cases: Bank) -> "OfflineRater":
-    from interviewer.raters.offline import OfflineRater  # noqa: PLC0415 (numpy and the model's weights)
+    from interviewer.raters.embedding import encoders  # noqa: PLC0415 (numpy)
+    from interviewer.raters.offline import OfflineRater  # noqa: PLC0415
 
+    models = encoders()
+    for model in models:
+        # Loading takes longer than reading the guides, and goes on meanwhile.
+        Thread(target=model.load, daemon=True).start()
     guides = tuple(cases.case(question.id).guide for question in cases.questions)
-    return OfflineRater(guides, environment().cache)
+    return OfflineRater(guides, environment().cache, models=models)
 
 
 def make_voice() -> "tuple[Voice, dict[str, str]]":
