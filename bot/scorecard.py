@@ -117,7 +117,7 @@ def _estimates(card: Scorecard) -> Iterator[RenderableType]:
             yield Padding(Text(f"· {estimate.name}: none given. {estimate.working}"), (0, 0, 0, 2))
             continue
         mark, style = ("✓", "green") if estimate.right else ("✗", "red")
-        said = f"{mark} {estimate.name}: you said {estimate.said:,.4g} {estimate.unit}. {estimate.working}"
+        said = f"{mark} {estimate.name}: you said {_number(estimate.said)} {estimate.unit}. {estimate.working}"
         yield Padding(Text(said, style=style), (0, 0, 0, 2))
 
 
@@ -128,7 +128,7 @@ def _open(card: Scorecard) -> Iterator[RenderableType]:
         return
     yield Text("\nNot credited", style="bold")
     words = {
-        PointState.CHALLENGED: "you ruled it out",
+        PointState.CHALLENGED: "it sounded ruled out",
         PointState.UNSURE: "touched, not said",
         PointState.COVERED: "given away",
     }
@@ -157,6 +157,10 @@ def _foot(card: Scorecard) -> Iterator[RenderableType]:
     spent = [f"{phase} {_clock(seconds)}" for phase, seconds in card.spent.items() if phase in Phase and seconds >= 1]
     times = f"\nTime: {', '.join(spent)}. " if spent else "\n"
     yield Text(f"{times}Hints used: {card.hints}. Rated by: {', '.join(card.raters) or 'nobody'}.", style="dim")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
 
 
 def _clock(seconds: float) -> str:

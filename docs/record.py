@@ -1,6 +1,7 @@
 """Draws the README's pictures from an interview that is really played: `python -m docs.record`."""
 
 import asyncio
+import io
 from pathlib import Path
 
 from rich.console import Console
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 def _console() -> Console:
-    return Console(record=True, width=100, force_terminal=True, quiet=True)
+    return Console(record=True, width=100, force_terminal=True, file=io.StringIO())
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def test_what_was_ruled_out_is_listed_with_the_words_that_did_it() -> None:
     drive.start()
     drive.answer(challenged=["lending"], text="Nobody may borrow")
     drive.do(Ended(drive.now))
-    assert "you ruled it out (“Nobody may borrow”)" in shown(scorecard(drive.state, CASE))
+    assert "it sounded ruled out (“Nobody may borrow”)" in shown(scorecard(drive.state, CASE))
 
 
 def test_what_a_candidate_wrote_is_never_taken_for_markup() -> None:
