@@ -80,8 +80,8 @@ def bank() -> Bank:
 
 
 def make_rater(cases: Bank) -> "OfflineRater":
-    from interviewer.raters.embedding import encoders  # noqa: PLC0415 (numpy)
-    from interviewer.raters.offline import OfflineRater  # noqa: PLC0415
+    from interviewer.raters.embedding import encoders
+    from interviewer.raters.offline import OfflineRater
 
     models = encoders()
     for model in models:
@@ -93,8 +93,8 @@ def make_rater(cases: Bank) -> "OfflineRater":
 
 def make_voice() -> "tuple[Voice, dict[str, str]]":
     """The voice, and the words for what is outside an interview."""
-    from interviewer.prompts import load_prompts  # noqa: PLC0415
-    from interviewer.voice import TemplateVoice  # noqa: PLC0415
+    from interviewer.prompts import load_prompts
+    from interviewer.voice import TemplateVoice
 
     prompts = load_prompts(data_root() / "prompts")
     notices = {
@@ -110,7 +110,7 @@ async def server() -> "AsyncGenerator[str]":
     if configured:
         yield configured
         return
-    from interviewer import embedded  # noqa: PLC0415
+    from interviewer import embedded
 
     own = await embedded.start(environment().data)
     try:
@@ -123,7 +123,7 @@ async def revive() -> None:
     """Start our own Valkey again if it died; a configured server is not ours to start."""
     if environment().redis_url:
         return
-    from interviewer import embedded  # noqa: PLC0415
+    from interviewer import embedded
 
     await (await embedded.start(environment().data)).aclose()
 
@@ -159,10 +159,10 @@ def chat(
 
 
 async def _chat(question: str | None, level: Level | None, mode: Mode | None, format: Format | None, new: bool) -> None:
-    from bot.terminal import Chat, Desk, OpenElsewhere, Screen, new_thread  # noqa: PLC0415
-    from interviewer.engine import Engine, Pace, abandon  # noqa: PLC0415
-    from interviewer.runner import Ports  # noqa: PLC0415
-    from interviewer.store import RedisStore  # noqa: PLC0415
+    from bot.terminal import Chat, Desk, OpenElsewhere, Screen, new_thread
+    from interviewer.engine import Engine, Pace, abandon
+    from interviewer.runner import Ports
+    from interviewer.store import RedisStore
 
     desk = Desk(environment().data)
     desk.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -209,7 +209,7 @@ async def _chat(question: str | None, level: Level | None, mode: Mode | None, fo
 
 async def _unfinished(desk: Any, store: "Store") -> tuple[str, Any]:
     """The latest interview that was begun here and not closed, or a new thread."""
-    from bot.terminal import new_thread  # noqa: PLC0415
+    from bot.terminal import new_thread
 
     for thread in reversed(desk.threads()):
         interview = await store.interview(thread)
@@ -220,7 +220,7 @@ async def _unfinished(desk: Any, store: "Store") -> tuple[str, Any]:
 
 def _choose(question: str | None, level: Level | None, mode: Mode | None, format: Format | None) -> Settings:
     """What is asked: as given on the command line, or as wished for on the screen."""
-    from bot.commands import NotUnderstood, Wish, wish  # noqa: PLC0415
+    from bot.commands import NotUnderstood, Wish, wish
 
     chosen = Wish()
     if question is None:
@@ -257,7 +257,7 @@ def play(
     as_json: JsonOption = False,
 ) -> None:
     """Play an interview from a file. The same script gives the same interview."""
-    from bot.play import play as run  # noqa: PLC0415
+    from bot.play import play as run
 
     text = _read(script)
     judged = level or Level.SENIOR
@@ -269,7 +269,7 @@ def play(
     for problem in played.problems:
         err.print(f"{script}: {problem}", style="yellow", markup=False)
     if as_json:
-        from bot.report import interviewed  # noqa: PLC0415
+        from bot.report import interviewed
 
         for turn in played.transcript:
             line = {"speaker": turn.speaker.value, "phase": turn.phase.value, "kind": turn.kind, "text": turn.text}
@@ -278,7 +278,7 @@ def play(
             json.dumps({"scorecard": interviewed(played.scorecard) if played.scorecard else None}, ensure_ascii=False)
         )
         return
-    from bot.terminal import Screen  # noqa: PLC0415
+    from bot.terminal import Screen
 
     screen = Screen(out)
     for turn in played.transcript:
@@ -297,10 +297,10 @@ def grade(
     as_json: JsonOption = False,
 ) -> None:
     """Judge one written answer. Estimated coverage: no model is asked, and every credit quotes the answer."""
-    from bot.report import graded  # noqa: PLC0415
-    from interviewer.machine import judged  # noqa: PLC0415
-    from interviewer.model import Answer, Answered, Message  # noqa: PLC0415
-    from interviewer.scoring import scorecard  # noqa: PLC0415
+    from bot.report import graded
+    from interviewer.machine import judged
+    from interviewer.model import Answer, Answered, Message
+    from interviewer.scoring import scorecard
 
     text = _read(file)
     case = Case(Question(question, question, ""), load_guide(guide, question)) if guide else bank().case(question)
@@ -315,7 +315,7 @@ def grade(
 
 
 def _show(card: Scorecard | None) -> None:
-    from bot.scorecard import render  # noqa: PLC0415
+    from bot.scorecard import render
 
     if card:
         out.print(render(card))
@@ -372,7 +372,7 @@ def lint(
     ] = None,
 ) -> None:
     """Check questions and guides: every fault with its file, its line and what to do. Exits with 1 if there is one."""
-    from interviewer.lint import lint as check  # noqa: PLC0415
+    from interviewer.lint import lint as check
 
     faults = check(files or [data_root() / "questions.yaml"])
     for fault in faults:
@@ -411,7 +411,7 @@ def _public(question: Question) -> dict[str, Any]:
 @app.command()
 def doctor() -> None:
     """What is configured, which store and rater are in use, what is missing and how to get it."""
-    from bot.doctor import examine  # noqa: PLC0415
+    from bot.doctor import examine
 
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("bank", lambda: f"{len([bank().case(q.id) for q in bank().questions])} questions from {data_root()}"),
@@ -424,7 +424,7 @@ def doctor() -> None:
 
 
 async def _try_rater() -> str:
-    from interviewer.model import Answer  # noqa: PLC0415
+    from interviewer.model import Answer
 
     case = bank().case(bank().questions[0].id)
     began = time.perf_counter()
@@ -433,7 +433,7 @@ async def _try_rater() -> str:
 
 
 async def _try_store() -> str:
-    from interviewer.store import RedisStore, address  # noqa: PLC0415
+    from interviewer.store import RedisStore, address
 
     async with server() as url, RedisStore.from_url(url) as store:
         await store.interview("doctor:nobody")
@@ -447,10 +447,10 @@ async def _try_store() -> str:
 
 def main() -> None:
     """Run the command line; whatever goes wrong for a reason that can be named is one message and exit code 2."""
-    from interviewer.embedded import EmbeddedError  # noqa: PLC0415
-    from interviewer.ports import StoreUnavailable  # noqa: PLC0415
-    from interviewer.prompts import PromptError  # noqa: PLC0415
-    from interviewer.voice import UnfitPrompt  # noqa: PLC0415
+    from interviewer.embedded import EmbeddedError
+    from interviewer.ports import StoreUnavailable
+    from interviewer.prompts import PromptError
+    from interviewer.voice import UnfitPrompt
 
     try:
         app()
