@@ -21,6 +21,7 @@ from interviewer.model import (
     Effect,
     Ended,
     Event,
+    Fact,
     Format,
     HintRequested,
     Intent,
@@ -141,7 +142,7 @@ def _weigh(interview: Interview, event: Rated, case: Case) -> Step:
     view = View(before, _count_stalls(before, after, event.rating), case, event.rating, heard)
     reply = next(reply for applies, reply in REPLIES if applies(view))
     interview, moves = reply(view)
-    return _word(interview, *moves)
+    return _word(interview, *_in_passing(view), *moves)
 
 
 def _say(interview: Interview, event: Worded, case: Case) -> Step:
@@ -355,11 +356,20 @@ def _go_on(view: View) -> Reply:
 
 def _answer_question(view: View) -> Reply:
     """From the guide's facts, or with an assumption that is written down and kept."""
-    fact = next((fact for fact in view.case.guide.facts if fact.id == view.rating.fact), None)
-    if fact:
+    if fact := _fact(view):
         return _unless_late(view, view.interview, Move(MoveKind.ANSWER, material={"fact": statement(fact.answer)}))
     interview = replace(view.interview, assumptions=(*view.interview.assumptions, quoted(view.heard.text)))
     return _unless_late(view, interview, Move(MoveKind.ASSUME))
+
+
+def _in_passing(view: View) -> tuple[Move, ...]:
+    """An answer may hold a question that a fact settles: it is answered before anything is asked."""
+    fact = _fact(view) if view.intent is Intent.ANSWER else None
+    return (Move(MoveKind.ANSWER, material={"fact": statement(fact.answer)}),) if fact else ()
+
+
+def _fact(view: View) -> Fact | None:
+    return next((fact for fact in view.case.guide.facts if fact.id == view.rating.fact), None)
 
 
 def _redirect(view: View) -> Reply:

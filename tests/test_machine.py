@@ -70,6 +70,12 @@ def test_a_clarifying_question_is_answered_from_the_facts(drive: Drive) -> None:
     assert "10,000 readers" in said.text
 
 
+def test_a_question_inside_an_answer_is_answered_before_the_next_one_is_asked(drive: Drive) -> None:
+    said = drive.answer("lending", text="Readers borrow books. How many are they?", fact="readers")
+    assert "10,000 readers" in said.text
+    assert said.text.endswith("How about waiting-list?")
+
+
 def test_what_the_guide_leaves_open_becomes_a_kept_assumption(drive: Drive) -> None:
     said = drive.answer(text="Is there a cat?", intent=Intent.CLARIFY)
     assert said.kind == "assume"

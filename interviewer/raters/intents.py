@@ -111,7 +111,9 @@ class Listener:
             on_topic = other in (Intent.CLARIFY, Intent.ANSWER) or score >= _NEAR
             return Reading(Intent.CLARIFY if on_topic else other, fact, score)
         other = self._other(views)
-        return Reading(other if other in (Intent.OFF_TOPIC, Intent.DONT_KNOW, Intent.MOVE_ON) else Intent.ANSWER)
+        if other in (Intent.OFF_TOPIC, Intent.DONT_KNOW, Intent.MOVE_ON):
+            return Reading(other)
+        return Reading(Intent.ANSWER, fact, score)  # an answer may end in a question
 
     def _other(self, views: Sequence[tuple[Floats | np.ndarray, ...]]) -> Intent:
         """The kind whose prototype is nearest, unless talk of systems is nearer, which makes it an answer."""

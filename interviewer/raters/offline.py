@@ -115,9 +115,7 @@ class OfflineRater:
         heard = sentences(answer.text)
         reading = prepared.listener.read(heard)
         fact = reading.fact if reading.score >= self._parameters.fact else ""
-        rated = Rating(
-            reading.intent, gradable=True, points=nothing, fact=fact if reading.intent is Intent.CLARIFY else ""
-        )
+        rated = Rating(reading.intent, gradable=True, points=nothing, fact=fact)
         evidence = listen(prepared.rubric, heard, answer)
         if evidence is None:
             return rated
