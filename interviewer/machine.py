@@ -120,13 +120,15 @@ def _start(event: Started, case: Case) -> Step:
 def _hear(interview: Interview, event: Answered, case: Case) -> Step:
     """Write down what was said and have it rated."""
     interview = clock.tick(interview, event.at)
-    lines = tuple(
-        Turn(Speaker.CANDIDATE, interview.phase, "answer", message.text, message.at, message.id)
-        for message in event.messages
-    )
+    interview, records = _written(interview, event)
     asked = interview.open.point if interview.open else ""
-    interview = replace(interview, hearing=event, turns=interview.turns + len(lines))
-    return interview, (*map(Record, lines), Rate(event.text, asked))
+    return replace(interview, hearing=event), (*records, Rate(event.text, asked))
+
+
+def _written(interview: Interview, event: Answered) -> Step:
+    """The candidate's messages, each a line of the transcript."""
+    lines = [Turn(Speaker.CANDIDATE, interview.phase, "answer", m.text, m.at, m.id) for m in event.messages]
+    return replace(interview, turns=interview.turns + len(lines)), tuple(map(Record, lines))
 
 
 def _weigh(interview: Interview, event: Rated, case: Case) -> Step:
@@ -240,10 +242,9 @@ def _show_model_answer(interview: Interview, event: ModelAnswerRequested, case: 
 
 def _stay(interview: Interview, event: Answered, case: Case) -> Step:
     """What is written after the debrief is kept, and earns a word on what can still be done."""
-    lines = tuple(Turn(Speaker.CANDIDATE, interview.phase, "answer", m.text, m.at, m.id) for m in event.messages)
-    interview = replace(interview, turns=interview.turns + len(lines))
+    interview, records = _written(interview, event)
     interview, effects = _word(interview, Move(MoveKind.AFTERWARDS))
-    return interview, (*map(Record, lines), *effects)
+    return interview, (*records, *effects)
 
 
 def _finish(interview: Interview, event: Ended, case: Case) -> Step:
