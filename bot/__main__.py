@@ -112,11 +112,8 @@ async def server() -> "AsyncGenerator[str]":
         return
     from interviewer import embedded
 
-    own = await embedded.start(environment().data)
-    try:
+    async with embedded.running(environment().data) as own:
         yield own.url
-    finally:
-        await own.shutdown_if_last()
 
 
 async def revive() -> None:

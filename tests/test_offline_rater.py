@@ -462,8 +462,8 @@ async def test_the_event_loop_goes_on_while_an_answer_is_rated(rater: OfflineRat
     assert max(gaps) < 0.4
 
 
-async def test_warming_up_leaves_nothing_to_embed_but_the_answer(rater: OfflineRater, shortener: Case) -> None:
-    await rater.warm([shortener])
+async def test_a_prepared_guide_leaves_nothing_to_embed_but_the_answer(rater: OfflineRater, shortener: Case) -> None:
+    rater.prepare(shortener)
     before = rater.embedded
     await rater.rate(shortener, Answer("Each app server gets a range of numbers from the central counter."))
     assert rater.embedded - before <= 2 * len(encoders())

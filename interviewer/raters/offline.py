@@ -76,11 +76,6 @@ class OfflineRater:
         """How many texts have been put through a model so far."""
         return sum(vectors.embedded for vectors in self._vectors)
 
-    async def warm(self, cases: Sequence[Case]) -> None:
-        """Load the models and embed these guides, so that the first answer does not wait for it."""
-        for case in cases:
-            await asyncio.to_thread(self.prepare, case)
-
     async def rate(self, case: Case, answer: Answer) -> Rating:
         return await asyncio.to_thread(self.judge, case, answer)
 
