@@ -14,16 +14,30 @@ from interviewer.model import Dimension, Guide, Level, Phase, Question, RubricPo
 from interviewer.questions import read_guide, read_questions
 from interviewer.schemas import ASKED, KEBAB, SCORED
 
-COUNTS = {"rubric": (16, None), "facts": (8, None), "twists": (3, None), "estimates": (4, None), "pitfalls": (4, 6)}
+COUNTS = {"rubric": (14, None), "facts": (8, None), "twists": (3, None), "estimates": (3, None), "pitfalls": (4, 6)}
 POINT_COUNTS = {"exemplars": (4, 6), "concepts": (1, None), "misconceptions": (2, 3), "hints": (3, 3)}
 POINT_KEYS = ("dimension", "phase", "level", "weight", "challenge", "probe", "deeper")
-PER_DIMENSION, PER_PHASE, PER_LEVEL = 2, 1, 4
+PER_DIMENSION, PER_PHASE, PER_LEVEL = 1, 1, 3
 ANSWER_WORDS = 200
 SAME = 90
 """From this likeness (0-100) on, two texts say the same."""
+TELLING = 0.5
+"""As much of a statement's words as may come back in what is said early."""
 
 _PLACEHOLDER = re.compile(r"\b(?:TODO|TBD|FIXME|XXX|lorem ipsum|placeholder)\b|\?\?\?|\{\{|^\W+$", re.IGNORECASE)
 _SCALE = re.compile(r"\d+|\b(?:hundred|thousand|million|billion|trillion)s?\b", re.IGNORECASE)
+_TECHNOLOGY = re.compile(
+    r"""\b(?:kafka|rabbitmq|kinesis|pub/?sub|sqs|sns|nats|redis|valkey|memcached|postgres(?:ql)?|mysql|sqlite|oracle\sdb
+    |dynamo(?:db)?|cassandra|scylla|hbase|bigtable|spanner|cockroach(?:db)?|mongo(?:db)?|clickhouse|snowflake|bigquery|druid|pinot
+    |s3|gcs|hdfs|hadoop|parquet|rocksdb|leveldb|elastic(?:search)?|opensearch|lucene|solr|flink|spark|airflow|temporal|celery|cron
+    |zookeeper|etcd|consul|raft|paxos|kubernetes|k8s|docker|lambda|ec2|nginx|envoy|istio|grpc|graphql|websockets?|webhooks?|sse|mqtt
+    |protobuf|avro|prometheus|grafana|opentelemetry|jaeger|statsd|stripe|twilio|crdts?|geohash(?:es)?|quadtree|h3|hyperloglog
+    |count-min|t-digest|bloom|merkle|lsm|b-?tree|skip\slist|lru|lfu|token\sbucket|leaky\sbucket|consistent\shashing|circuit\sbreakers?
+    |load\sbalancers?|message\s(?:queue|broker|bus)|dead[- ]letter|write-ahead|two-phase|2pc|sagas?|outbox|vector\sclocks?|cdn
+    |idempotency\skey|fencing\stoken|mutex|semaphore|ring\sbuffer|compare-and-swap|cas|jwt|oauth|mvcc|tombstones?)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Products, and mechanisms with a name of their own: whoever asks with one of them has answered."""
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*(?=\s|$)")
 
 
@@ -252,8 +266,19 @@ def _vocabulary(sheet: _Sheet) -> Iterator[Fault]:
         for place, text in early:
             if word := _mention(point, text):
                 yield sheet.fault(place, f"{word!r} is one of the point's `concepts`: ask without giving it away")
-            if text and fuzz.partial_ratio(_plain(point.statement), _plain(text)) >= SAME:
+            if text and _gives_away(point.statement, text):
                 yield sheet.fault(place, "this is the statement itself: ask without giving it away")
+        if named := _TECHNOLOGY.search(point.probe):
+            yield sheet.fault((*loc, "probe"), f"{named.group()!r} is a technology: ask for what it should do instead")
+
+
+def _variety(sheet: _Sheet) -> Iterator[Fault]:
+    """Exemplars as different people would say them."""
+    for loc, point in sheet.points():
+        for index, text in enumerate(point.exemplars):
+            if any(fuzz.token_set_ratio(_plain(text), _plain(other)) >= SAME for other in point.exemplars[:index]):
+                message = "this says the same as an exemplar above, in the same words: say it as somebody else would"
+                yield sheet.fault((*loc, "exemplars", index), message)
 
 
 def _likeness(sheet: _Sheet) -> Iterator[Fault]:
@@ -290,6 +315,7 @@ _RULES: Sequence[Callable[[_Sheet], Iterator[Fault]]] = (
     _estimates,
     _questions,
     _vocabulary,
+    _variety,
     _likeness,
     _answer,
     _no_placeholders,
@@ -310,6 +336,14 @@ def _mention(point: RubricPoint, text: str) -> str:
     """The first words in `text` that one of the point's concepts matches."""
     matches = (re.search(concept, text, re.IGNORECASE) for concept in point.concepts)
     return next((match.group() for match in matches if match), "")
+
+
+def _gives_away(statement: str, text: str) -> bool:
+    """Whether the statement, or most of what it is made of, is in the text."""
+    if fuzz.partial_ratio(_plain(statement), _plain(text)) >= SAME:
+        return True
+    telling = {word for word in _plain(statement).split() if len(word) > 4}
+    return len(telling & set(_plain(text).split())) > TELLING * len(telling)
 
 
 def _plain(text: str) -> str:

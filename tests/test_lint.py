@@ -150,9 +150,9 @@ BREACHES = {
         "2 of `twists`: there must be at least 3",
     ),
     "too few estimates": (
-        cut(GUIDE, "  - id: daisy-yield", "pitfalls:"),
+        cut(GUIDE, "  - id: cedar-yield", "pitfalls:"),
         "estimates:\n",
-        "3 of `estimates`: there must be at least 4",
+        "2 of `estimates`: there must be at least 3",
     ),
     "too few pitfalls": (swap("  - Too much daisy.\n", ""), "pitfalls:", "3 of `pitfalls`: there must be 4 to 6"),
     "too many pitfalls": (
@@ -166,7 +166,7 @@ BREACHES = {
         "3 of `exemplars`: there must be 4 to 6",
     ),
     "too many exemplars": (
-        swap("    exemplars:\n", "    exemplars:\n" + "      - Well watered.\n" * 3),
+        swap("    exemplars:\n", "    exemplars:\n      - Well watered.\n      - Much sun.\n      - Rich soil.\n"),
         "    exemplars:",
         "7 of `exemplars`: there must be 4 to 6",
     ),
@@ -193,9 +193,11 @@ BREACHES = {
     ),
     # spread
     "a dimension too thin": (
-        swap("jasmine-bed\n    dimension: estimates", "jasmine-bed\n    dimension: depth"),
+        swap("jasmine-bed\n    dimension: estimates", "jasmine-bed\n    dimension: depth")
+        .replace("    point: basil-bed\n", "")
+        .replace("basil-bed\n    dimension: estimates", "basil-bed\n    dimension: depth"),
         "rubric:",
-        "1 point(s) of dimension estimates: there must be at least 2",
+        "0 point(s) of dimension estimates: there must be at least 1",
     ),
     "a phase left out": (
         GUIDE.replace("phase: wrap-up", "phase: design"),
@@ -203,9 +205,9 @@ BREACHES = {
         "0 point(s) of phase wrap-up: there must be at least 1",
     ),
     "a level too thin": (
-        GUIDE.replace("level: staff", "level: senior").replace("level: senior", "level: staff", 3),
+        GUIDE.replace("level: staff", "level: senior").replace("level: senior", "level: staff", 2),
         "rubric:",
-        "3 point(s) of level staff: there must be at least 4",
+        "2 point(s) of level staff: there must be at least 3",
     ),
     # names
     "another question's guide": (swap("kitchen-garden", "garden"), "question:", "write `question: kitchen-garden`"),
@@ -275,6 +277,24 @@ BREACHES = {
         "    probe:",
         "this is the statement itself",
     ),
+    "a probe that names a product": (
+        swap("called rebma?", "called Kafka?"),
+        "    probe:",
+        "'Kafka' is a technology: ask for what it should do instead",
+    ),
+    "a probe that names a mechanism": (swap("What stands", "Which token bucket stands"), "    probe:", "'token bucket'"),
+    "a first hint made of the statement": (
+        swap("The amber gets rebma.", "The bushes stand apart, watered nightly.").replace(
+            "- Look at the row called rebma.", "- Nightly, apart and watered."
+        ),
+        "- Nightly, apart",
+        "this is the statement itself",
+    ),
+    "exemplars that repeat one another": (
+        swap("- Nobody calls rebma by its right word.", "- To the left goes the rebma thing."),
+        "- To the left goes",
+        "this says the same as an exemplar above",
+    ),
     "two points that say the same": (
         swap("The basil gets lisab.", "It is rebma the amber gets."),
         "It is rebma the",
@@ -322,10 +342,10 @@ def test_a_point_must_say_its_dimension_and_phase(bank: Path, key: str) -> None:
     assert f"`{key}` is missing: add it" in [fault.message for fault in lint([path])]
 
 
-def test_fifteen_points_are_too_few(bank: Path) -> None:
+def test_thirteen_points_are_too_few(bank: Path) -> None:
     path = bank / "guides" / "kitchen-garden.yaml"
-    path.write_text(cut(GUIDE, "  - id: hazel-bed", "  - id: iris-bed"))
-    assert "15 of `rubric`: there must be at least 16" in [fault.message for fault in lint([path])]
+    path.write_text(cut(GUIDE, "  - id: ginger-bed", "  - id: jasmine-bed"))
+    assert "13 of `rubric`: there must be at least 14" in [fault.message for fault in lint([path])]
 
 
 def test_a_guide_of_ones_own_needs_only_be_readable(tmp_path: Path) -> None:
