@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,17 @@ from rich.table import Table
 
 from bot.settings import Settings as Environment
 from interviewer.model import Case, Format, Level, Mode, Question, Scorecard, Settings
-from interviewer.questions import Bank, BankError, UnknownQuestion, data_root, load_bank, load_guide, pick
+from interviewer.questions import (
+    Bank,
+    BankError,
+    Taste,
+    UnknownQuestion,
+    data_root,
+    load_bank,
+    load_guide,
+    matching,
+    pick,
+)
 
 if TYPE_CHECKING:
     from interviewer.ports import Store, Voice
@@ -76,7 +86,17 @@ def environment() -> Environment:
 
 @cache
 def bank() -> Bank:
-    return load_bank(data_root() / "questions.yaml", data_root() / "guides")
+    return load_bank(*shelves())
+
+
+def shelves() -> tuple[Path, ...]:
+    """The folders of questions: a team's own, if there is one, and the bank's."""
+    own = environment().questions
+    if own and not (own / "questions.yaml").is_file():
+        raise Refused(
+            f"MOCKINGBIRD_QUESTIONS is {own}, which has no questions.yaml: `mockingbird questions new ID` begins one."
+        )
+    return (own, data_root()) if own else (data_root(),)
 
 
 def make_rater(cases: Bank) -> "OfflineRater":
@@ -175,7 +195,7 @@ async def _chat(question: str | None, level: Level | None, mode: Mode | None, fo
                 f"[yellow]You have an unfinished interview on {interview.settings.question}: it goes on here. "
                 "`--new` starts another one.[/]"
             )
-        chosen = interview.settings if interview else _choose(question, level, mode, format)
+        chosen = interview.settings if interview else await _choose(store, question, level, mode, format)
         ports = Ports(store, rater, voice, screen, time.time, bank().case, notices)
         try:
             with desk.seat(thread):
@@ -215,7 +235,9 @@ async def _unfinished(desk: Any, store: "Store") -> tuple[str, Any]:
     return new_thread(), None
 
 
-def _choose(question: str | None, level: Level | None, mode: Mode | None, format: Format | None) -> Settings:
+async def _choose(
+    store: "Store", question: str | None, level: Level | None, mode: Mode | None, format: Format | None
+) -> Settings:
     """What is asked: as given on the command line, or as wished for on the screen."""
     from bot.commands import NotUnderstood, Wish, wish
 
@@ -224,7 +246,8 @@ def _choose(question: str | None, level: Level | None, mode: Mode | None, format
         out.print("\n[bold]What would you like to practise?[/]\n")
         out.print(_catalogue(bank().questions))
         out.print(
-            "\n[dim]Enter for a surprise, or a number or company, with a level (mid senior staff), strict, quick or full.[/]"
+            "\n[dim]Enter for a surprise, or a number, company or topic, with a level (mid senior staff), strict, quick or "
+            "full.[/]"
         )
         while True:
             try:
@@ -235,8 +258,23 @@ def _choose(question: str | None, level: Level | None, mode: Mode | None, format
             except (EOFError, KeyboardInterrupt):
                 raise typer.Exit(0) from None
     judged = level or chosen.level or Level.SENIOR
-    asked = question or (chosen.question or pick(bank(), judged, (), time.time_ns())).id
+    asked = question or (await _pick(store, judged, chosen.questions)).id
     return Settings(asked, judged, mode or chosen.mode or Mode.PRACTICE, format or chosen.format or Format.STANDARD)
+
+
+async def _pick(store: "Store", level: Level, among: Sequence[Question]) -> Question:
+    """Not what this person has had, and rather what they are weak at."""
+    from bot.terminal import OVER, candidate
+    from interviewer.progress import RECENT, weak
+    from interviewer.scoring import scorecard
+
+    threads = await store.threads(candidate())
+    past = [interview for thread in threads if (interview := await store.interview(thread))]
+    known = {question.id for question in bank().questions}
+    held = [interview for interview in past if interview.phase in OVER and interview.settings.question in known]
+    cards = [scorecard(interview, bank().case(interview.settings.question)) for interview in held[-RECENT:]]
+    seen = [interview.settings.question for interview in past]
+    return pick(bank(), level, seen, time.time_ns(), among, weak(cards))
 
 
 # --- play and grade -------------------------------------------------------------------------------------------------
@@ -336,12 +374,22 @@ def _read(path: Path) -> str:
 
 
 @questions.command("list")
-def list_questions(as_json: JsonOption = False) -> None:
-    """All questions of the bank."""
+def list_questions(
+    company: Annotated[str, typer.Option(help="Only those asked at this company.")] = "",
+    topic: Annotated[str, typer.Option(help="Only those about this topic.")] = "",
+    level: Annotated[Level | None, typer.Option(help="Only those asked at this level.")] = None,
+    minutes: Annotated[int | None, typer.Option(min=1, help="Only those that take no longer.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """All questions, or those that fit."""
+    found = matching(bank().questions, Taste(company, topic, level, minutes))
     if as_json:
-        typer.echo(json.dumps([_public(question) for question in bank().questions], ensure_ascii=False, indent=2))
-        return
-    out.print(_catalogue(bank().questions))
+        typer.echo(json.dumps([_public(question) for question in found], ensure_ascii=False, indent=2))
+    elif found:
+        out.print(_catalogue(bank().questions, found))
+        out.print(f"\n[dim]{len(found)} of {len(bank().questions)}. `mockingbird chat -q ID` asks one.[/]")
+    else:
+        out.print("No question fits all of that: leave one of the options out.")
 
 
 @questions.command()
@@ -371,7 +419,7 @@ def lint(
     """Check questions and guides: every fault with its file, its line and what to do. Exits with 1 if there is one."""
     from interviewer.lint import lint as check
 
-    faults = check(files or [data_root() / "questions.yaml"])
+    faults = check(files or [folder / "questions.yaml" for folder in shelves()])
     for fault in faults:
         out.print(str(fault), markup=False, soft_wrap=True)
     if faults:
@@ -380,12 +428,38 @@ def lint(
     out.print("[green]No faults.[/]")
 
 
-def _catalogue(all: tuple[Question, ...]) -> Table:
+@questions.command()
+def new(
+    id: Annotated[str, typer.Argument(metavar="ID", help="Lower-case words joined by hyphens, as in lunch-orders.")],
+    folder: Annotated[
+        Path | None, typer.Option("--in", help="Where to write it. [default: the folder MOCKINGBIRD_QUESTIONS names]")
+    ] = None,
+) -> None:
+    """Begin a question of your own: writes a commented skeleton, which `lint` then helps you to fill in."""
+    from interviewer.authoring import NotBegun, begin
+
+    where = folder or environment().questions
+    if where is None:
+        raise Refused("Say where: `--in FOLDER`, or set MOCKINGBIRD_QUESTIONS to a folder of your own questions.")
+    try:
+        catalogue, guide = begin(id, where)
+    except NotBegun as problem:
+        raise Refused(str(problem)) from None
+    out.print(f"Written: {catalogue}\n         {guide}\n", soft_wrap=True)
+    out.print("Now replace every TODO in the two, and see what is left to do:\n", soft_wrap=True)
+    out.print(f"    mockingbird questions lint {catalogue}", soft_wrap=True, markup=False)
+    if where != environment().questions:
+        out.print(f"\nTo have it asked: export MOCKINGBIRD_QUESTIONS={where.resolve()}", soft_wrap=True, markup=False)
+
+
+def _catalogue(all: tuple[Question, ...], found: tuple[Question, ...] | None = None) -> Table:
+    """The questions `found` (by default all), numbered as in the whole catalogue."""
     table = Table(box=None, padding=(0, 2), pad_edge=False)
     for heading in ("", "ID", "Title", "Company", "Topics"):
         table.add_column(heading, no_wrap=heading == "ID", style="dim" if heading == "" else None)
     for number, question in enumerate(all, 1):
-        table.add_row(str(number), question.id, question.title, question.company, ", ".join(question.topics))
+        if found is None or question in found:
+            table.add_row(str(number), question.id, question.title, question.company, ", ".join(question.topics))
     return table
 
 
@@ -411,7 +485,12 @@ def doctor() -> None:
     from bot.doctor import examine
 
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("bank", lambda: f"{len([bank().case(q.id) for q in bank().questions])} questions from {data_root()}"),
+        (
+            "bank",
+            lambda: (
+                f"{len([bank().case(q.id) for q in bank().questions])} questions from {', '.join(map(str, shelves()))}"
+            ),
+        ),
         ("prompts", lambda: f"{len(make_voice()[1])} notices and every move have their words"),
         ("rater", lambda: asyncio.run(_try_rater())),
         ("store", lambda: asyncio.run(_try_store())),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz import process
 
@@ -83,9 +83,9 @@ WORDS: Mapping[str, Level | Mode | Format] = {
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody would like to be asked; None where they leave it open."""
+    """What somebody would like to be asked; empty and None where they leave it open."""
 
-    question: Question | None = None
+    questions: tuple[Question, ...] = ()
     level: Level | None = None
     mode: Mode | None = None
     format: Format | None = None
@@ -94,45 +94,54 @@ class Wish:
 def wish(text: str, questions: Sequence[Question]) -> Wish:
     """ "2 staff strict full", "apple senior", "payments" or nothing at all. Raises NotUnderstood for a word that fits nothing.
 
-    A question is named by its number in the list, its id, its company, a topic or a word of its title."""
+    Questions are named by a number in the list, an id, a company, a topic or a word of a title; further words narrow them."""
     chosen = Wish()
     for word in text.lower().split():
         if word == SURPRISE:
             continue
         match WORDS.get(word):
             case Level() as level:
-                chosen = Wish(chosen.question, level, chosen.mode, chosen.format)
+                chosen = replace(chosen, level=level)
             case Mode() as mode:
-                chosen = Wish(chosen.question, chosen.level, mode, chosen.format)
+                chosen = replace(chosen, mode=mode)
             case Format() as format:
-                chosen = Wish(chosen.question, chosen.level, chosen.mode, format)
+                chosen = replace(chosen, format=format)
             case None:
-                chosen = Wish(_named(word, questions), chosen.level, chosen.mode, chosen.format)
+                chosen = replace(chosen, questions=_narrowed(chosen.questions, word, questions))
     return chosen
 
 
-def _named(word: str, questions: Sequence[Question]) -> Question:
-    if word.isdecimal() and 1 <= int(word) <= len(questions):
-        return questions[int(word) - 1]
-    names = {
-        name.lower(): question
-        for question in reversed(questions)
-        for name in (
-            *_telling(question.title),
-            *question.topics,
-            *question.also_asked_at,
-            question.company,
-            question.id,
+def _narrowed(chosen: tuple[Question, ...], word: str, questions: Sequence[Question]) -> tuple[Question, ...]:
+    named = _named(word, questions)
+    both = tuple(question for question in chosen if question in named)
+    if chosen and not both:
+        raise NotUnderstood(
+            f"“{word[:40]}” goes with none of {', '.join(q.id for q in chosen)}: leave one of them out."
         )
-    }
-    if word not in names:
-        raise NotUnderstood(f"I don't know what to make of “{word[:40]}”. {_did_you_mean(word, (*names, *WORDS))}")
-    return names[word]
+    return both or named
 
 
-def _telling(title: str) -> Sequence[str]:
-    """The words of a title that could name it."""
-    return [word for word in title.split() if len(word) > 3]
+def _named(word: str, questions: Sequence[Question]) -> tuple[Question, ...]:
+    if word.isdecimal() and 1 <= int(word) <= len(questions):
+        return (questions[int(word) - 1],)
+    for names in (_ids, _companies, _subjects):
+        if found := tuple(question for question in questions if word in names(question)):
+            return found
+    known = {name for question in questions for names in (_ids, _companies, _subjects) for name in names(question)}
+    raise NotUnderstood(f"I don't know what to make of “{word[:40]}”. {_did_you_mean(word, (*sorted(known), *WORDS))}")
+
+
+def _ids(question: Question) -> Sequence[str]:
+    return (question.id,)
+
+
+def _companies(question: Question) -> Sequence[str]:
+    return [word.lower() for company in (question.company, *question.also_asked_at) for word in company.split()]
+
+
+def _subjects(question: Question) -> Sequence[str]:
+    """The topics, and the words of the title that could name it."""
+    return [*question.topics, *(word.lower() for word in question.title.split() if len(word) > 3)]
 
 
 def _did_you_mean(word: str, known: Sequence[str], prefix: str = "") -> str:

@@ -25,6 +25,11 @@ class Settings(BaseSettings):
         validation_alias="MOCKINGBIRD_CACHE",
         description="Where rubric embeddings are cached; safe to delete.",
     )
+    questions: Path | None = Field(
+        default=None,
+        validation_alias="MOCKINGBIRD_QUESTIONS",
+        description="A folder with questions.yaml and guides/ of your own, asked beside the bank's.",
+    )
 
     @field_validator("redis_url")
     @classmethod
@@ -33,7 +38,7 @@ class Settings(BaseSettings):
             raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://, as in redis://localhost:6379/0")
         return url
 
-    @field_validator("data", "cache")
+    @field_validator("data", "cache", "questions")
     @classmethod
-    def _from_home(cls, path: Path) -> Path:
-        return path.expanduser()
+    def _from_home(cls, path: Path | None) -> Path | None:
+        return path and path.expanduser()

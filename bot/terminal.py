@@ -129,6 +129,14 @@ class Desk:
         new.replace(path)
 
 
+def candidate() -> str:
+    """Who is interviewed here: whoever is logged in; a container may not know."""
+    try:
+        return f"terminal:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"terminal:{os.getuid() if hasattr(os, 'getuid') else 'somebody'}"
+
+
 def new_thread() -> str:
     """A thread of this terminal's own."""
     return f"terminal:{uuid.uuid4().hex[:12]}"
@@ -274,7 +282,7 @@ class Chat:
             return True
         said = clean(text)
         if self.unsent is None or self.unsent.text != said:
-            self.unsent = Message(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), said, time.time())
+            self.unsent = Message(self.thread, uuid.uuid4().hex[:8], candidate(), said, time.time())
         await self.give(self.unsent)
         self.unsent = None
         return True
@@ -347,7 +355,7 @@ class Chat:
         return self.thread in [thread async for thread in self.store.waiting()]
 
     def _command(self, name: CommandName, argument: str = "", settings: Settings | None = None) -> Command:
-        return Command(self.thread, uuid.uuid4().hex[:8], getpass.getuser(), name, time.time(), argument, settings)
+        return Command(self.thread, uuid.uuid4().hex[:8], candidate(), name, time.time(), argument, settings)
 
 
 def help_table() -> Table:

@@ -43,8 +43,7 @@ def _labelled(question: str, entry: dict[str, Any]) -> Labelled:
 
 def read_bank() -> dict[str, Case]:
     """The bank's questions with their guides."""
-    root = data_root()
-    bank = load_bank(root / "questions.yaml", root / "guides")
+    bank = load_bank(data_root())
     return {question.id: bank.case(question.id) for question in bank.questions}
 
 

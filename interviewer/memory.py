@@ -37,6 +37,7 @@ class MemoryStore:
         self._clock = clock
         self._threads: dict[str, _Thread] = {}
         self._fence = 0
+        self._begun: dict[str, dict[str, float]] = {}
 
     async def admit(self, event: str, inbound: Inbound) -> bool:
         kept = self._threads.setdefault(inbound.thread, _Thread())
@@ -143,6 +144,13 @@ class MemoryStore:
     async def transcript(self, thread: str) -> tuple[Turn, ...]:
         kept = self._threads.get(thread)
         return tuple(kept.log) if kept else ()
+
+    async def begun(self, candidate: str, thread: str, at: float) -> None:
+        self._begun.setdefault(candidate, {})[thread] = at
+
+    async def threads(self, candidate: str) -> tuple[str, ...]:
+        begun = self._begun.get(candidate, {})
+        return tuple(sorted(begun, key=lambda thread: (begun[thread], thread)))
 
     async def forget(self, thread: str) -> None:
         self._threads.pop(thread, None)

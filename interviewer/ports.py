@@ -94,6 +94,14 @@ class Store(Protocol):
         """The whole transcript, oldest first."""
         ...
 
+    async def begun(self, candidate: str, thread: str, at: float) -> None:
+        """Note that the candidate's interview in this thread began at `at`; the same thing noted twice is noted once."""
+        ...
+
+    async def threads(self, candidate: str) -> tuple[str, ...]:
+        """The threads of the candidate's interviews, the latest last; one that was forgotten or ran out may be among them."""
+        ...
+
     async def forget(self, thread: str) -> None:
         """Delete everything the thread has in the store."""
         ...

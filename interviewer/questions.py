@@ -1,26 +1,33 @@
 """Owns the bank: the questions candidates may see and their hidden guides, read from YAML, checked and picked from."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from interviewer.documents import BankError, Document, Fault, Loc, nearest, read_yaml, validate
 from interviewer.formulas import FormulaError, evaluate, working
-from interviewer.model import Case, Estimate, Fact, Guide, Level, Question, RubricPoint, Twist
+from interviewer.model import Case, Dimension, Estimate, Fact, Guide, Level, Question, RubricPoint, Twist
 from interviewer.schemas import EstimateEntry, GuideFile, PointEntry, QuestionsFile
 
 __all__ = [
     "Bank",
     "BankError",
     "Fault",
+    "Taste",
     "UnknownQuestion",
     "data_root",
     "load_bank",
     "load_guide",
+    "matching",
     "pick",
     "read_guide",
     "read_questions",
 ]
+
+
+DRAWN = 5
+"""Among as many questions drawn at random the one is chosen that practises most of what is weak."""
 
 
 class UnknownQuestion(LookupError):
@@ -32,22 +39,19 @@ class UnknownQuestion(LookupError):
 
 
 class Bank:
-    """The questions in the catalogue's order, and their guides, each read when it is first asked for."""
+    """The questions in the catalogues' order, and their guides, each read when it is first asked for."""
 
-    def __init__(self, questions: Sequence[Question], guides: Path) -> None:
-        self.questions = tuple(questions)
-        self._guides = guides
+    def __init__(self, entries: Iterable[tuple[Question, Path]]) -> None:
+        self._entries = {question.id: (question, guide) for question, guide in entries}
         self._cases: dict[str, Case] = {}
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        return tuple(question for question, _ in self._entries.values())
 
     def question(self, id: str) -> Question:
         """The question called `id`; raises UnknownQuestion."""
-        for question in self.questions:
-            if question.id == id:
-                return question
-        ids = [question.id for question in self.questions]
-        like = nearest(id, ids)
-        advice = f"Did you mean {' or '.join(like)}?" if like else f"The bank has {', '.join(ids)}."
-        raise UnknownQuestion(f"There is no question called {id!r:.80}. {advice}", like)
+        return self._entry(id)[0]
 
     def case(self, id: str) -> Case:
         """The question called `id` with its guide; raises UnknownQuestion, or BankError for a faulty guide."""
@@ -57,8 +61,15 @@ class Bank:
         return self._cases[id]
 
     def guide_path(self, id: str) -> Path:
-        """Where the guide to the question called `id` is kept."""
-        return self._guides / f"{id}.yaml"
+        """Where the guide to the question called `id` is kept; raises UnknownQuestion."""
+        return self._entry(id)[1]
+
+    def _entry(self, id: str) -> tuple[Question, Path]:
+        if id not in self._entries:
+            like = nearest(id, list(self._entries))
+            advice = f"Did you mean {' or '.join(like)}?" if like else "`mockingbird questions list` shows them all."
+            raise UnknownQuestion(f"There is no question called {id!r:.80}. {advice}", like)
+        return self._entries[id]
 
 
 def data_root(package: Path = Path(__file__).parent) -> Path:
@@ -68,9 +79,15 @@ def data_root(package: Path = Path(__file__).parent) -> Path:
     return packed if packed.is_dir() else package.parent
 
 
-def load_bank(questions: Path, guides: Path) -> Bank:
-    """The bank of the catalogue `questions` and the folder `guides`; raises BankError."""
-    return Bank(read_questions(questions)[0], guides)
+def load_bank(*folders: Path) -> Bank:
+    """The bank of all `folders`, each with its questions.yaml and guides/; raises BankError.
+
+    Where two have a question of the same id, the first folder's is taken."""
+    entries: dict[str, tuple[Question, Path]] = {}
+    for folder in folders:
+        for question in read_questions(folder / "questions.yaml")[0]:
+            entries.setdefault(question.id, (question, folder / "guides" / f"{question.id}.yaml"))
+    return Bank(entries.values())
 
 
 def load_guide(path: Path, question: str) -> Guide:
@@ -81,17 +98,70 @@ def load_guide(path: Path, question: str) -> Guide:
     return read_guide(path, question)[0]
 
 
-def pick(bank: Bank, level: Level, seen: Sequence[str], seed: int) -> Question:
-    """A question asked at `level`: one not in `seen` (oldest first) or, when all are, the one seen longest ago."""
-    asked = [question for question in bank.questions if level in question.levels]
+@dataclass(frozen=True)
+class Taste:
+    """What somebody would like to be asked; "" and None leave it open. `minutes` is as long as they have."""
+
+    company: str = ""
+    topic: str = ""
+    level: Level | None = None
+    minutes: int | None = None
+
+    def fits(self, question: Question) -> bool:
+        return (
+            (not self.company or self.company.lower() in _companies(question))
+            and (not self.topic or self.topic.lower() in question.topics)
+            and (self.level is None or self.level in question.levels)
+            and (self.minutes is None or question.minutes <= self.minutes)
+        )
+
+
+def matching(questions: Sequence[Question], taste: Taste) -> tuple[Question, ...]:
+    """The questions that fit. Raises UnknownQuestion for a company or a topic that no question has."""
+    for kind, name, known in (
+        ("company", taste.company, {company for question in questions for company in _companies(question)}),
+        ("topic", taste.topic, {topic for question in questions for topic in question.topics}),
+    ):
+        if name and name.lower() not in known:
+            like = nearest(name.lower(), sorted(known))
+            advice = f"Did you mean {' or '.join(like)}?" if like else "`mockingbird questions list` shows them all."
+            raise UnknownQuestion(f"No question has the {kind} {name!r:.80}. {advice}", like)
+    return tuple(question for question in questions if taste.fits(question))
+
+
+def pick(
+    bank: Bank,
+    level: Level,
+    seen: Sequence[str],
+    seed: int,
+    among: Sequence[Question] = (),
+    weak: Sequence[Dimension] = (),
+) -> Question:
+    """A question asked at `level`, of those in `among` if there are any (else of the whole bank).
+
+    One not in `seen` (oldest first) or, when all are, the one seen longest ago. `weak` are dimensions to practise: of a
+    few questions that come up, the one whose guide gives them most weight is taken."""
+    asked = [question for question in among or bank.questions if level in question.levels]
     if not asked:
-        raise UnknownQuestion(f"No question in the bank is asked at {level} level: choose another level.")
+        where = "Of what you asked for, nothing" if among else "No question in the bank"
+        raise UnknownQuestion(f"{where} is asked at {level} level: choose another level.")
     fresh = [question for question in asked if question.id not in seen]
     if not fresh:
         last = {name: place for place, name in enumerate(seen)}
         return min(asked, key=lambda question: last[question.id])
     # A digest, not an index: a question added to the bank then leaves most picks as they were.
-    return min(fresh, key=lambda question: hashlib.sha256(f"{seed} {question.id}".encode()).digest())
+    drawn = sorted(fresh, key=lambda question: hashlib.sha256(f"{seed} {question.id}".encode()).digest())
+    return max(drawn[:DRAWN], key=lambda question: _practises(bank, question, level, weak)) if weak else drawn[0]
+
+
+def _practises(bank: Bank, question: Question, level: Level, weak: Sequence[Dimension]) -> float:
+    """Which share of what is expected at the level lies in these dimensions."""
+    expected = [point for point in bank.case(question.id).guide.rubric if level.reaches(point.level)]
+    return sum(point.weight for point in expected if point.dimension in weak) / sum(p.weight for p in expected)
+
+
+def _companies(question: Question) -> list[str]:
+    return [company.lower() for company in (question.company, *question.also_asked_at)]
 
 
 def read_questions(path: Path) -> tuple[tuple[Question, ...], Document]:

@@ -94,6 +94,9 @@ async def _answer(ports: Ports, lease: Lease, said: Sequence[Inbound]) -> bool:
     if isinstance(event, str):
         return await ports.store.commit(lease, lease.interview, [], [_notice(ports, lease, event)], len(said))
     interview, lines, posts = await _play(ports, lease, event)
+    if isinstance(event, Started):
+        # Before the commit: a crash between the two leaves a note of an interview that is about to be, never none of one.
+        await ports.store.begun(event.candidate, lease.thread, event.at)
     return await ports.store.commit(lease, interview, lines, posts, len(said))
 
 

@@ -9,6 +9,7 @@
     mb:{t:THREAD}:log    list    30 d   the transcript as JSON lines, append-only
     mb:{t:THREAD}:lock   string  180 s  the owner of the running turn; the TTL is a backstop only
     mb:{t:THREAD}:aside  list    30 d   messages set aside (reason, at, inbound), the newest 100
+    mb:{c:CANDIDATE}:th  zset    30 d   thread -> second at which the candidate's interview began there
 
 Whoever holds the lock is a task that is redelivered until it ends, so a turn that meets a lock simply returns: the
 holder looks at the inbox again when it releases. The fence rises with every BEGIN and shuts out a holder presumed dead.
@@ -289,6 +290,18 @@ class RedisStore:
 
     async def transcript(self, thread: str) -> tuple[Turn, ...]:
         return tuple(map(records.TURN.validate_json, await self._list(thread, "log")))
+
+    async def begun(self, candidate: str, thread: str, at: float) -> None:
+        key = f"mb:{{c:{candidate}}}:th"
+        with reaching(self._where):
+            await self._redis.zadd(key, {thread: at})
+            await self._redis.zremrangebyscore(key, "-inf", at - KEEP)
+            await self._redis.expire(key, KEEP)
+
+    async def threads(self, candidate: str) -> tuple[str, ...]:
+        with reaching(self._where):
+            found: Any = await self._redis.zrange(f"mb:{{c:{candidate}}}:th", 0, -1)  # pyright: ignore[reportUnknownMemberType]
+        return tuple(thread.decode() for thread in found)
 
     async def forget(self, thread: str) -> None:
         with reaching(self._where):

@@ -106,8 +106,7 @@ async def _stop(directory: Path) -> bool:
 def embeddings(pytestconfig: pytest.Config) -> Path:
     """A folder in which all that is embedded of the bank is kept between test runs: the first takes a minute over it."""
     folder = pytestconfig.rootpath / ".pytest_cache" / "embeddings"
-    root = data_root()
-    bank = load_bank(root / "questions.yaml", root / "guides")
+    bank = load_bank(data_root())
     cases = [bank.case(question.id) for question in bank.questions]
     rater = OfflineRater([case.guide for case in cases], folder)
     for case in cases:

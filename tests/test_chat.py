@@ -173,9 +173,9 @@ def test_a_store_that_dies_in_mid_interview_is_started_again_and_nothing_is_lost
 def test_without_a_question_it_asks_what_to_practise_and_explains_what_it_does_not_understand(opened: Open) -> None:
     chat = opened()
     chat.sees("What would you like to practise", "> ")
-    chat.sends("payments wombat")
+    chat.sends("doordash wombat")
     chat.sees("wombat", "> ")
-    chat.sends("payments mid quick strict")
+    chat.sends("doordash mid quick strict")
     chat.sees("15 minutes|mid level", OPENING, PROMPT)
 
 

@@ -42,9 +42,9 @@ def run(tmp_path: Path, embeddings: Path) -> Run:
     return run
 
 
-def graded(run: Run, text: str | bytes, *options: str, question: str = QUESTION) -> dict[str, Any]:
+def graded(run: Run, text: str | bytes, *options: str, question: str = QUESTION, **settings: str) -> dict[str, Any]:
     data = text if isinstance(text, bytes) else text.encode()
-    done = run("grade", question, "-", "--json", *options, stdin=data)
+    done = run("grade", question, "-", "--json", *options, stdin=data, **settings)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -57,6 +57,42 @@ def test_every_level_has_help(run: Run, words: list[str]) -> None:
     done = run(*words, "--help")
     assert done.returncode == 0
     assert "Usage" in done.stdout
+
+
+def test_questions_are_listed_by_company_topic_level_and_minutes(run: Run) -> None:
+    everything = [question["id"] for question in json.loads(run("questions", "list", "--json").stdout)]
+    assert everything[0] != everything[1]
+    some = json.loads(run("questions", "list", "--json", "--company", "ebay", "--level", "mid").stdout)
+    assert [question["id"] for question in some] == ["ebay-ticketing"]
+    table = run("questions", "list", "--topic", "ticketing").stdout
+    assert "ebay-ticketing" in table
+    assert f"1 of {len(everything)}." in table
+    none = run("questions", "list", "--topic", "ticketing", "--minutes", "5")
+    assert (none.returncode, none.stdout) == (0, "No question fits all of that: leave one of the options out.\n")
+    unknown = run("questions", "list", "--topic", "tickets")
+    assert unknown.returncode == 2
+    assert "Did you mean ticketing" in unknown.stderr
+
+
+def test_a_question_of_ones_own_is_begun_checked_and_asked_beside_the_banks(run: Run, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    assert "Say where: `--in FOLDER`" in run("questions", "new", "lunch-orders").stderr
+    missing = run("questions", "list", MOCKINGBIRD_QUESTIONS=str(own))
+    assert missing.returncode == 2
+    assert "`mockingbird questions new ID` begins one" in missing.stderr
+    begun = run("questions", "new", "lunch-orders", "--in", own)
+    assert begun.returncode == 0, begun.stderr
+    assert f"export MOCKINGBIRD_QUESTIONS={own}" in begun.stdout
+    assert run("questions", "new", "lunch-orders", "--in", own).returncode == 2
+    listed = json.loads(run("questions", "list", "--json", MOCKINGBIRD_QUESTIONS=str(own)).stdout)
+    assert listed[0]["id"] == "lunch-orders"
+    assert QUESTION in [question["id"] for question in listed]
+    faults = run("questions", "lint", MOCKINGBIRD_QUESTIONS=str(own))
+    assert faults.returncode == 1
+    assert "lunch-orders.yaml:6: facts: 1 of `facts`: there must be at least 8" in faults.stdout
+    # What is unfinished can be tried all the same.
+    card = graded(run, ANSWER, question="lunch-orders", MOCKINGBIRD_QUESTIONS=str(own))
+    assert [point["id"] for point in card["points"]] == ["todo-point"]
 
 
 def test_grade_credits_what_was_said_with_the_candidates_words(run: Run) -> None:

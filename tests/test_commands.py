@@ -7,10 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands import COMMANDS, NotUnderstood, Typed, Wish, is_command, parse, wish
-from interviewer.model import Format, Level, Mode
+from interviewer.model import Format, Level, Mode, Question
 from interviewer.questions import data_root, load_bank
 
-QUESTIONS = load_bank(data_root() / "questions.yaml", data_root() / "guides").questions
+QUESTIONS = load_bank(data_root()).questions
+
+SHOPS = (
+    Question("a-shop", "A shop", "Sell it.", company="Acme", topics=("selling",)),
+    Question("b-shop", "Shops", "Sell them.", company="Bolt Works", topics=("selling", "renting")),
+    Question("c-mill", "A mill", "Grind it.", company="Coal", also_asked_at=("Acme",), topics=("grinding",)),
+)
 
 
 @pytest.mark.parametrize("word", list(COMMANDS))
@@ -59,20 +65,30 @@ def test_a_path_in_an_answer_is_not_taken_for_a_command(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "question", "level", "mode", "format"),
+    ("text", "named", "level", "mode", "format"),
     [
         ("", None, None, None, None),
         ("surprise", None, None, None, None),
-        ("2 staff strict full", 1, Level.STAFF, Mode.INTERVIEW, Format.FULL),
-        ("apple senior", 0, Level.SENIOR, None, None),
-        ("15 Ticketing", 2, None, None, Format.QUICK),
-        ("practice mid doordash-payments", 1, Level.MID, Mode.PRACTICE, None),
+        ("2 staff strict full", "b-shop", Level.STAFF, Mode.INTERVIEW, Format.FULL),
+        ("acme senior", "a-shop c-mill", Level.SENIOR, None, None),
+        ("15 Mill", "c-mill", None, None, Format.QUICK),
+        ("practice mid b-shop", "b-shop", Level.MID, Mode.PRACTICE, None),
+        ("selling", "a-shop b-shop", None, None, None),
+        ("selling bolt", "b-shop", None, None, None),
+        ("works selling", "b-shop", None, None, None),
     ],
 )
 def test_a_wish_names_a_question_a_level_a_mode_and_a_length_in_any_order(
-    text: str, question: int | None, level: Level | None, mode: Mode | None, format: Format | None
+    text: str, named: str | None, level: Level | None, mode: Mode | None, format: Format | None
 ) -> None:
-    assert wish(text, QUESTIONS) == Wish(None if question is None else QUESTIONS[question], level, mode, format)
+    chosen = wish(text, SHOPS)
+    assert " ".join(question.id for question in chosen.questions) == (named or "")
+    assert chosen == Wish(chosen.questions, level, mode, format)
+
+
+def test_words_that_exclude_each_other_are_told_apart() -> None:
+    with pytest.raises(NotUnderstood, match="“bolt” goes with none of c-mill: leave one of them out"):
+        wish("mill bolt", SHOPS)
 
 
 def test_a_wish_that_fits_nothing_says_what_would() -> None:

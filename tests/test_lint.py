@@ -282,7 +282,11 @@ BREACHES = {
         "    probe:",
         "'Kafka' is a technology: ask for what it should do instead",
     ),
-    "a probe that names a mechanism": (swap("What stands", "Which token bucket stands"), "    probe:", "'token bucket'"),
+    "a probe that names a mechanism": (
+        swap("What stands", "Which token bucket stands"),
+        "    probe:",
+        "'token bucket'",
+    ),
     "a first hint made of the statement": (
         swap("The amber gets rebma.", "The bushes stand apart, watered nightly.").replace(
             "- Look at the row called rebma.", "- Nightly, apart and watered."

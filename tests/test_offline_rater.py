@@ -23,15 +23,13 @@ RULED_OUT = {PointState.CHALLENGED, PointState.UNSURE, PointState.MISSING}
 @pytest.fixture(scope="session")
 def scheduler() -> Case:
     """A question of the bank."""
-    root = data_root()
-    return load_bank(root / "questions.yaml", root / "guides").case("apple-task-scheduler")
+    return load_bank(data_root()).case("apple-task-scheduler")
 
 
 @pytest.fixture(scope="session")
 def payments() -> Guide:
     """The guide to another question of the bank, as background."""
-    root = data_root()
-    return load_bank(root / "questions.yaml", root / "guides").case("doordash-payments").guide
+    return load_bank(data_root()).case("doordash-payments").guide
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from interviewer.documents import BankError, Fault
 from interviewer.model import Dimension, Level, Phase, Question
-from interviewer.questions import Bank, UnknownQuestion, data_root, load_bank, load_guide, pick
+from interviewer.questions import Bank, Taste, UnknownQuestion, data_root, load_bank, load_guide, matching, pick
 
 QUESTIONS = """\
 - id: parking-garage
@@ -56,8 +56,9 @@ def faults_of(path: Path) -> tuple[Fault, ...]:
 @pytest.fixture
 def bank(tmp_path: Path) -> Bank:
     (tmp_path / "questions.yaml").write_text(QUESTIONS)
-    (tmp_path / "parking-garage.yaml").write_text(GUIDE)
-    return load_bank(tmp_path / "questions.yaml", tmp_path)
+    (tmp_path / "guides").mkdir()
+    (tmp_path / "guides" / "parking-garage.yaml").write_text(GUIDE)
+    return load_bank(tmp_path)
 
 
 def test_questions_keep_the_catalogues_order_and_get_their_defaults(bank: Bank) -> None:
@@ -68,7 +69,7 @@ def test_questions_keep_the_catalogues_order_and_get_their_defaults(bank: Bank) 
 
 def test_a_guide_is_read_once_and_only_when_asked_for(bank: Bank, tmp_path: Path) -> None:
     case = bank.case("parking-garage")
-    (tmp_path / "parking-garage.yaml").unlink()
+    (tmp_path / "guides" / "parking-garage.yaml").unlink()
     assert bank.case("parking-garage") is case
     assert case.guide.question == case.question.id == "parking-garage"
 
@@ -83,8 +84,8 @@ def test_a_question_without_a_guide_says_which_file_is_missing(bank: Bank) -> No
     [
         ("parking-garag", ("parking-garage",), "Did you mean parking-garage?"),
         ("garage", ("parking-garage",), "Did you mean parking-garage?"),
-        ("xyzzy", (), "The bank has parking-garage, lift-control."),
-        ("", (), "The bank has parking-garage, lift-control."),
+        ("xyzzy", (), "`mockingbird questions list` shows them all."),
+        ("", (), "`mockingbird questions list` shows them all."),
     ],
 )
 def test_an_unknown_question_names_the_nearest(bank: Bank, id: str, nearest: tuple[str, ...], advice: str) -> None:
@@ -114,10 +115,12 @@ def test_an_unknown_question_names_the_nearest(bank: Bank, id: str, nearest: tup
         ("just words", 1, "this must be a mapping"),
     ],
 )
-def test_a_faulty_catalogue_is_refused_with_its_line(write: Write, broken: str, line: int, message: str) -> None:
-    path = write(broken)
+def test_a_faulty_catalogue_is_refused_with_its_line(
+    write: Write, tmp_path: Path, broken: str, line: int, message: str
+) -> None:
+    path = write(broken).rename(tmp_path / "questions.yaml")
     with pytest.raises(BankError) as caught:
-        load_bank(path, path.parent)
+        load_bank(path.parent)
     assert any(fault.line == line and message in fault.message for fault in caught.value.faults), caught.value
 
 
@@ -282,7 +285,7 @@ def test_a_guide_with_anything_cut_out_loads_or_tells_its_faults(
 # --- picking --------------------------------------------------------------------------------------------------------
 
 NAMES = [f"question-{number}" for number in range(6)]
-SIX = Bank([Question(name, name, "Design it.") for name in NAMES], Path("guides"))
+SIX = Bank((Question(name, name, "Design it."), Path(f"{name}.yaml")) for name in NAMES)
 
 
 @given(st.lists(st.sampled_from(NAMES), max_size=12), st.integers())
@@ -303,4 +306,60 @@ def test_only_questions_asked_at_the_level_are_picked(bank: Bank) -> None:
     assert {pick(bank, Level.MID, [], seed).id for seed in range(50)} == {"parking-garage"}
     assert pick(bank, Level.MID, ["parking-garage"], 1).id == "parking-garage"
     with pytest.raises(UnknownQuestion, match="No question in the bank is asked at mid level"):
-        pick(Bank([bank.question("lift-control")], Path()), Level.MID, [], 1)
+        pick(Bank([(bank.question("lift-control"), Path())]), Level.MID, [], 1)
+
+
+def test_only_what_was_asked_for_is_picked() -> None:
+    among = SIX.questions[2:4]
+    assert {pick(SIX, Level.MID, ["question-2"], seed, among).id for seed in range(50)} == {"question-3"}
+    assert pick(SIX, Level.MID, ["question-3", "question-2", "question-5"], 1, among).id == "question-3"
+    with pytest.raises(UnknownQuestion, match="Of what you asked for, nothing is asked at mid level"):
+        pick(SIX, Level.MID, [], 1, [Question("x", "X", "Design it.", levels=(Level.STAFF,))])
+
+
+def test_what_is_weak_is_practised_if_chance_offers_it(tmp_path: Path) -> None:
+    (tmp_path / "guides").mkdir()
+    subjects = {"parking-garage": "data", "lift-control": "api"}
+    catalogue = QUESTIONS.replace("  levels: [senior, staff]\n", "")
+    (tmp_path / "questions.yaml").write_text(catalogue)
+    for name, subject in subjects.items():
+        text = GUIDE + f"    dimension: {subject}\n" + GUIDE.replace("rubric:\n", "").replace("free-count", "other")
+        (tmp_path / "guides" / f"{name}.yaml").write_text(text)
+    bank = load_bank(tmp_path)
+    for subject, name in ((Dimension.DATA, "parking-garage"), (Dimension.API, "lift-control")):
+        assert {pick(bank, Level.MID, [], seed, weak=[subject]).id for seed in range(20)} == {name}
+    assert {pick(bank, Level.MID, [], seed, weak=[Dimension.DEPTH]).id for seed in range(50)} == set(subjects)
+
+
+@pytest.mark.parametrize(
+    ("taste", "found"),
+    [
+        (Taste(), ["parking-garage", "lift-control"]),
+        (Taste(level=Level.MID), ["parking-garage"]),
+        (Taste(minutes=30), ["lift-control"]),
+        (Taste(company="acme"), ["parking-garage", "lift-control"]),
+        (Taste(company="Bolt", topic="Cars"), ["parking-garage"]),
+        (Taste(topic="cars", minutes=30), []),
+    ],
+)
+def test_a_taste_leaves_what_fits_it(taste: Taste, found: list[str]) -> None:
+    questions = (
+        Question("parking-garage", "G", "Design it.", company="Acme", also_asked_at=("Bolt",), topics=("cars",)),
+        Question("lift-control", "L", "Design it.", company="Acme", levels=(Level.SENIOR,), minutes=30),
+    )
+    assert [question.id for question in matching(questions, taste)] == found
+    with pytest.raises(UnknownQuestion, match=r"No question has the company 'Acne'. Did you mean acme\?"):
+        matching(questions, Taste(company="Acne"))
+    with pytest.raises(UnknownQuestion, match=r"No question has the topic 'xyz'. `mockingbird questions list`"):
+        matching(questions, Taste(topic="xyz"))
+
+
+def test_the_first_folder_wins_where_two_have_the_same_question(bank: Bank, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    (own / "guides").mkdir(parents=True)
+    (own / "questions.yaml").write_text(QUESTIONS.replace("Lifts", "Our lifts").replace("parking-garage", "tram-stop"))
+    both = load_bank(own, tmp_path)
+    assert [question.id for question in both.questions] == ["tram-stop", "lift-control", "parking-garage"]
+    assert both.question("lift-control").title == "Our lifts"
+    assert both.guide_path("lift-control") == own / "guides" / "lift-control.yaml"
+    assert both.case("parking-garage") == bank.case("parking-garage")

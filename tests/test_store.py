@@ -55,6 +55,14 @@ async def waiting(store: Store) -> list[str]:
     return sorted([thread async for thread in store.waiting()])
 
 
+async def test_a_candidates_interviews_are_known_in_the_order_they_began(store: Store) -> None:
+    assert await store.threads("ada") == ()
+    for thread, at in (("t:2", 200.0), ("t:1", 100.0), ("t:2", 300.0), ("t:3", 300.0)):
+        await store.begun("ada", thread, at)
+    await store.begun("bob", "t:4", 100.0)
+    assert await store.threads("ada") == ("t:1", "t:2", "t:3")
+
+
 async def test_an_event_is_admitted_once(store: Store) -> None:
     assert await store.admit("e1", message(THREAD, "m1"))
     assert not await store.admit("e1", message(THREAD, "m1"))
