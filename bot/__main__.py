@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from threading import Thread
@@ -99,16 +100,15 @@ def shelves() -> tuple[Path, ...]:
     return (own, data_root()) if own else (data_root(),)
 
 
-def make_rater(cases: Bank) -> "OfflineRater":
+def make_rater() -> "OfflineRater":
     from interviewer.raters.embedding import encoders
     from interviewer.raters.offline import OfflineRater
 
     models = encoders()
     for model in models:
-        # Loading takes longer than reading the guides, and goes on meanwhile.
+        # Loading takes longer than anything else, and goes on meanwhile.
         Thread(target=model.load, daemon=True).start()
-    guides = tuple(cases.case(question.id).guide for question in cases.questions)
-    return OfflineRater(guides, environment().cache, models=models)
+    return OfflineRater(environment().cache, models)
 
 
 def make_voice() -> "tuple[Voice, dict[str, str]]":
@@ -185,7 +185,7 @@ async def _chat(question: str | None, level: Level | None, mode: Mode | None, fo
     desk.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Not on the screen: a worker that reconnects has much to say.
     logging.basicConfig(filename=desk.directory / "mockingbird.log", level=logging.WARNING)
-    rater = make_rater(bank())
+    rater = make_rater()
     voice, notices = make_voice()
     screen = Screen(out)
     async with server() as url, RedisStore.from_url(url) as store:
@@ -300,7 +300,7 @@ def play(
     bank().question(asked)
     settings = Settings(asked, judged, mode or Mode.PRACTICE, format or Format.STANDARD)
     voice, notices = make_voice()
-    played = asyncio.run(run(text, settings, bank().case, make_rater(bank()), voice, notices))
+    played = asyncio.run(run(text, settings, bank().case, make_rater(), voice, notices))
     for problem in played.problems:
         err.print(f"{script}: {problem}", style="yellow", markup=False)
     if as_json:
@@ -339,7 +339,7 @@ def grade(
 
     text = _read(file)
     case = Case(Question(question, question, ""), load_guide(guide, question)) if guide else bank().case(question)
-    rating = asyncio.run(make_rater(bank()).rate(case, Answer(text)))
+    rating = asyncio.run(make_rater().rate(case, Answer(text)))
     heard = Answered((Message("grade", "", "candidate", text, 0.0),), 0.0)
     interview = judged(case, Settings(question, level or Level.SENIOR), heard, rating)
     card = scorecard(interview, case)
@@ -476,6 +476,38 @@ def _public(question: Question) -> dict[str, Any]:
     }
 
 
+# --- eval -----------------------------------------------------------------------------------------------------------
+
+
+class RaterName(StrEnum):
+    """A rater that can be measured."""
+
+    OFFLINE = "offline"
+
+
+@app.command("eval")
+def evaluate(
+    rater: Annotated[RaterName, typer.Option(help="Which rater to measure.")] = RaterName.OFFLINE,
+    as_json: JsonOption = False,
+    against: Annotated[
+        Path | None, typer.Option(help="Earlier figures (--json); exits with 1 if an F1 has fallen by more than 0.02.")
+    ] = None,
+) -> None:
+    """Measure the rater on labelled answers: each question is judged by parameters fitted without it.
+
+    Takes some minutes the first time. docs/rater.md says what the figures mean, and what they don't."""
+    try:
+        from bot.evaluation import evaluate as measure
+    except ModuleNotFoundError as missing:
+        if not (missing.name or "").startswith("evals"):
+            raise
+        raise Refused(
+            "The labelled answers are not in the package: run this in a checkout of the repository."
+        ) from None
+    if not measure(out, err, as_json_too=as_json, against=against):
+        raise typer.Exit(1)
+
+
 # --- doctor ---------------------------------------------------------------------------------------------------------
 
 
@@ -504,7 +536,7 @@ async def _try_rater() -> str:
 
     case = bank().case(bank().questions[0].id)
     began = time.perf_counter()
-    rating = await make_rater(bank()).rate(case, Answer(case.guide.rubric[0].exemplars[0]))
+    rating = await make_rater().rate(case, Answer(case.guide.rubric[0].exemplars[0]))
     return f"{rating.rater}, estimated coverage without a model; first rating in {time.perf_counter() - began:.1f} s"
 
 

@@ -81,12 +81,15 @@ class Desk:
 
     def open(self, thread: str) -> None:
         """Note an interview before it begins, so that a crash can't hide it."""
-        self._write([*(known for known in self.threads() if known != thread), thread])
+        with self._alone():
+            self._write([*(known for known in self.threads() if known != thread), thread])
 
     def close(self, thread: str) -> None:
         """Forget an interview that is over."""
-        self._write([known for known in self.threads() if known != thread])
+        with self._alone():
+            self._write([known for known in self.threads() if known != thread])
         self.keep(thread, "")
+        self._seat(thread).unlink(missing_ok=True)
 
     def draft(self, thread: str) -> str:
         """What was half typed when the terminal last closed."""
@@ -105,7 +108,7 @@ class Desk:
     @contextmanager
     def seat(self, thread: str) -> Generator[None]:
         """The only seat at an interview. Raises OpenElsewhere when another terminal has it; a dead one never does."""
-        lock = FileLock(self.directory / f"{thread.rpartition(':')[2]}.lock")
+        lock = FileLock(self._seat(thread))
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -114,6 +117,13 @@ class Desk:
             yield
         finally:
             lock.release()
+
+    def _alone(self) -> FileLock:
+        """Two terminals that begin or end at the same moment don't undo each other's note."""
+        return FileLock(self._file.with_suffix(".lock"), timeout=10)
+
+    def _seat(self, thread: str) -> Path:
+        return self.directory / f"{thread.rpartition(':')[2]}.lock"
 
     def _draft(self, thread: str) -> Path:
         return self.directory / f"{thread.rpartition(':')[2]}.draft"
@@ -194,8 +204,8 @@ class Chat:
     """Starts the store again where that is ours to do."""
     loading: Callable[[], bool]
     """Whether the rater is still being made ready."""
-    unsent: Message | None = None
-    """What could not be submitted: sent again, it goes under the same id, so that it can't be heard twice."""
+    unsent: tuple[str, Inbound] | None = None
+    """What was typed and could not be submitted: sent again, it goes under the same id, so that it can't be heard twice."""
 
     async def begin(self, settings: Settings) -> None:
         """Start a new interview and put the question on the screen."""
@@ -271,7 +281,7 @@ class Chat:
         except NotUnderstood as problem:
             self.screen.console.print(str(problem), style="yellow", markup=False)
             return True
-        return await self._obey(typed)
+        return await self._obey(text, typed)
 
     async def _answer(self, text: str) -> bool:
         if len(text) > LONGEST:
@@ -281,13 +291,17 @@ class Chat:
             )
             return True
         said = clean(text)
-        if self.unsent is None or self.unsent.text != said:
-            self.unsent = Message(self.thread, uuid.uuid4().hex[:8], candidate(), said, time.time())
-        await self.give(self.unsent)
-        self.unsent = None
+        await self._once(text, Message(self.thread, uuid.uuid4().hex[:8], candidate(), said, time.time()))
         return True
 
-    async def _obey(self, typed: Typed) -> bool:
+    async def _once(self, text: str, inbound: Inbound) -> None:
+        """Give what was typed, or what the same text became when it could not be submitted."""
+        if self.unsent is None or self.unsent[0] != text:
+            self.unsent = (text, inbound)
+        await self.give(self.unsent[1])
+        self.unsent = None
+
+    async def _obey(self, text: str, typed: Typed) -> bool:
         state = await self.store.interview(self.thread)
         if typed.name is CommandName.PAUSE:
             await self._leave()
@@ -295,7 +309,7 @@ class Chat:
         if state and (problem := untimely(typed.name, state.phase in OVER)):
             self.screen.console.print(problem, style="yellow", markup=False)
             return True
-        await self.give(self._command(typed.name, typed.argument))
+        await self._once(text, self._command(typed.name, typed.argument))
         after = await self.store.interview(self.thread)
         if after and after.phase is Phase.FINISHED:
             self.desk.close(self.thread)
@@ -337,7 +351,7 @@ class Chat:
                 ended.cancel()
 
     def _listening(self) -> Status:
-        first = " The first answer on this machine takes a minute, once." if self.loading() else ""
+        first = " The first answer to a question takes some seconds more, once." if self.loading() else ""
         return self.screen.console.status(f"[dim]Listening…{first}[/]", spinner="dots")
 
     async def _catch_up(self) -> None:

@@ -132,7 +132,7 @@ import asyncio, json, sys, time
 began = float(sys.argv[1])
 from bot.__main__ import bank, make_rater
 from interviewer.model import Answer
-rater = make_rater(bank())
+rater = make_rater()
 case = bank().case(sys.argv[2])
 asyncio.run(rater.rate(case, Answer(sys.stdin.read())))
 # Not ru_maxrss: that begins with what the parent had.
@@ -156,7 +156,7 @@ def long_answers() -> list[str]:
 
 async def ratings(texts: Sequence[str]) -> list[float]:
     """Seconds a rating."""
-    rater, case, seconds = make_rater(bank()), bank().case(QUESTION), list[float]()
+    rater, case, seconds = make_rater(), bank().case(QUESTION), list[float]()
     await rater.rate(case, Answer(texts[0]))
     for text in texts:
         began = time.perf_counter()
@@ -171,7 +171,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mb-bench-") as folder:
         home = Path(folder)
         screens = [question_on_screen(home) for _ in range(5)]
-        rater = make_rater(bank())
+        rater = make_rater()
         rater.prepare(bank().case(QUESTION))
         figures: dict[str, Any] = {
             "chat_to_question_s": {"median": round(statistics.median(screens), 2), "worst": round(max(screens), 2)},

@@ -9,12 +9,16 @@ import yaml
 from interviewer.model import Case, Question
 from interviewer.questions import data_root, load_bank, load_guide
 
-DEV = data_root() / "evals" / "dev"
+EVALS = data_root() / "evals"
+DEV = EVALS / "dev"
+ANSWERS = EVALS / "answers"
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """An answer and its labels; points in none of the three sets are truly missing."""
+    """An answer and its labels; points in none of the three sets are truly missing.
+
+    `quality` is what the answer is, from 0 (nothing of worth) to 4 (staff), or None where nobody said."""
 
     question: str
     id: str
@@ -24,6 +28,7 @@ class Labelled:
     contradicted: frozenset[str] = frozenset()
     partial: frozenset[str] = frozenset()
     probe: str = ""
+    quality: int | None = None
 
 
 def read_answers(folder: Path) -> list[Labelled]:
@@ -38,7 +43,10 @@ def read_answers(folder: Path) -> list[Labelled]:
 def _labelled(question: str, entry: dict[str, Any]) -> Labelled:
     covered, contradicted, partial = (frozenset(entry.get(key) or ()) for key in ("covered", "contradicted", "partial"))
     text, probe = str(entry.get("text") or ""), str(entry.get("probe") or "")
-    return Labelled(question, str(entry["id"]), str(entry["kind"]), text, covered, contradicted, partial, probe)
+    quality = None if entry.get("quality") is None else int(entry["quality"])
+    return Labelled(
+        question, str(entry["id"]), str(entry["kind"]), text, covered, contradicted, partial, probe, quality
+    )
 
 
 def read_bank() -> dict[str, Case]:

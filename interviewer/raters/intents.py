@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interviewer.model import Fact, Guide, Intent
+from interviewer.model import Case, Intent
+from interviewer.raters.background import Background, said, wordings
 from interviewer.raters.embedding import Vectors
 from interviewer.raters.features import Floats
 from interviewer.raters.language import FUNCTION_WORDS, Sentence
@@ -67,24 +68,20 @@ class Reading:
 class Listener:
     """A guide's facts and the intents' prototypes, prepared for comparison. Embedding happens here, once."""
 
-    def __init__(
-        self, guide: Guide, background: Sequence[Guide], technical: Sequence[str], vectors: Sequence[Vectors]
-    ) -> None:
-        self._facts = guide.facts
-        cohort = [ask for other in background if other.question != guide.question for ask in _asks(other.facts)]
-        cohort += INTENTS[Intent.CLARIFY]
-        self._asks = _asks(guide.facts)
-        self._owners = [fact.id for fact in guide.facts for _ in _wordings(fact)]
+    def __init__(self, case: Case, background: Background, vectors: Sequence[Vectors]) -> None:
+        facts, question = case.guide.facts, case.question.id
+        cohort = [*background.asks_beside(question), *INTENTS[Intent.CLARIFY]]
+        technical = [
+            *background.claims_beside(question),
+            *(text for point in case.guide.rubric for text in said(point)),
+        ]
+        asks = [text for fact in facts for text in wordings(fact)]
+        self._owners = [fact.id for fact in facts for _ in wordings(fact)]
         self._vectors = vectors
         self._kinds = [intent for intent, texts in INTENTS.items() for _ in texts]
         prototypes = [text for texts in INTENTS.values() for text in texts]
         self._prepared = [
-            (
-                v.remembered(prototypes),
-                v.remembered(technical),
-                v.remembered(cohort),
-                v.remembered(self._asks or cohort),
-            )
+            (v.remembered(prototypes), v.remembered(technical), v.remembered(cohort), v.remembered(asks or cohort))
             for v in vectors
         ]
 
@@ -126,7 +123,7 @@ class Listener:
         self, heard: Sequence[Sentence], asking: Sequence[Sentence], views: Sequence[tuple[np.ndarray, ...]]
     ) -> tuple[str, float]:
         """The fact that comes closest to what is asked, and by how much closer than other questions' facts come."""
-        if not self._facts or not asking:
+        if not self._owners or not asking:
             return "", 0.0
         rows = [index for index, sentence in enumerate(heard) if sentence in asking]
         scores = np.zeros((len(rows), len(self._owners)))
@@ -150,11 +147,3 @@ def _goes_on(hits: Sequence[Sentence]) -> bool:
         and re.search(r"\bbut\b|\bmaybe\b", s.plain, re.IGNORECASE)
         for s in hits
     )
-
-
-def _wordings(fact: Fact) -> list[str]:
-    return [*fact.asks, fact.answer]
-
-
-def _asks(facts: Sequence[Fact]) -> list[str]:
-    return [text for fact in facts for text in _wordings(fact)]

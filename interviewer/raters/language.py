@@ -68,6 +68,11 @@ _TO_GRADER = re.compile(
     |\b(?:i(?:'ve|\s+have)?|we(?:'ve|\s+have)?)\s+(?:now\s+|already\s+|just\s+|clearly\s+)?
         (?:covered|mentioned|addressed|demonstrated|hit|touched\s+on|satisfied|shown\s+(?:mastery|knowledge))\b
     |\bgive\s+me\s+(?:the\s+|full\s+|a\s+)?(?:credit|points|marks|pass|high|top|hire|strong)
+    |\bthe\s+candidate\s+(?:has|have|had|dealt|covered|explained|demonstrated|mentioned|discussed|showed|addressed|named|already|clearly)\b
+    |\b(?:for|on)\s+(?:your|the)\s+checklist\b|\bevidence\s+field\b|\b(?:look|search|ask)\s+for\s+(?:any\s+)?(?:evidence|quotes)\b
+    |\b(?:addressed|covered|answered|demonstrated|satisfied)\s+in\s+full\b|\bfull\s+transcript\b
+    |\b(?:return|output|report|emit|print|assign|enter)\b[^.?!]{0,50}\b(?:covered|confidence\s+\d|(?:top|full)\s+(?:marks?|scores?))\b
+    |\bbenefit\s+of\s+the\s+doubt\b
     |\b(?:strong\s+hire|hire\s+me|pass(?:ing)?\s+(?:grade|score|mark))\b
     |\b(?:confidence|score|covered|state)\s*[=:]\s*["']?(?:1(?:\.0)?\b|true|100|covered|full)""",
     re.IGNORECASE | re.VERBOSE,

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from interviewer.model import Answer, Case, Guide, Intent, Misconception, PointRating, PointState, Rating, RubricPoint
-from interviewer.raters.contrasts import read_contrasts
+from interviewer.raters.background import Background, shipped_rows, wordings
+from interviewer.raters.background import shipped as shipped_background
 from interviewer.raters.embedding import Encoder, Vectors, encoders
-from interviewer.raters.features import BARE, COVER, Flags, Floats, Heard, Measured, Rubric, said
+from interviewer.raters.features import BARE, COVER, Flags, Floats, Heard, Measured, Rubric, texts_of
 from interviewer.raters.intents import Listener
 from interviewer.raters.language import Echo, Sentence, keywords, readable, sentences
 from interviewer.raters.parameters import Parameters, shipped
@@ -28,10 +29,14 @@ _UNTRUSTED = frozenset({"asks", "list", "names", "recants"})
 _ECHO = 0.7
 _SILENT = frozenset({Intent.DONT_KNOW, Intent.MOVE_ON, Intent.OFF_TOPIC})
 """Intents that somebody who says a point can't have, whatever their words look like."""
-_DIRECT, _ASIDE = 0.7, 0.5
+_DIRECT, _ASIDE = 0.7, 0.7
 EMPTY = 1.0
 _RULED_OUT = 0.7
 """The doubt from which a point is challenged; below it its neutral probe is asked, which a false alarm does not hurt."""
+_NAMED = 0.2
+"""The chance of having been talked about from which a point can be challenged, or asked about when it was only named."""
+_BESIEGED = 1 / 3
+"""The share of sentences addressed to the grader from which nothing else in the message is believed either."""
 _SHARED = 3
 """As many points as one sentence may be the evidence for: a sentence that says everything says nothing."""
 
@@ -54,20 +59,21 @@ class Evidence:
 
 
 class OfflineRater:
-    """Implements ports.Rater. `background` is the bank: guides of other questions, which similarities are measured against;
-    the guide under rating is left out of it. Rubric embeddings are kept in the folder `cache` (None: in memory only)."""
+    """Implements ports.Rater. What a guide's texts look like to the models is kept in the folder `cache` (None: in memory
+    only). `background`, `parameters` and `models` are the package's own and the installed ones unless told otherwise."""
 
     def __init__(
         self,
-        background: Sequence[Guide],
         cache: Path | None,
-        parameters: Parameters | None = None,
         models: Sequence[Encoder] | None = None,
+        background: Background | None = None,
+        parameters: Parameters | None = None,
     ) -> None:
-        self._background = tuple(background)
-        self._contrasts = read_contrasts()
-        self._vectors = [Vectors(encoder, cache) for encoder in (encoders() if models is None else models)]
-        self._parameters = parameters or shipped("+".join(vectors.encoder.name for vectors in self._vectors))
+        models = encoders() if models is None else models
+        self._background = background or shipped_background()
+        # Only the package's own background has its vectors with it.
+        self._vectors = [Vectors(model, cache, {} if background else shipped_rows(model.name)) for model in models]
+        self._parameters = parameters or shipped("+".join(model.name for model in models))
         self._prepared: OrderedDict[Case, Prepared] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -86,13 +92,11 @@ class OfflineRater:
             threading.Thread(target=vectors.encoder.load, daemon=True).start()
         with self._lock:
             if case not in self._prepared:
-                technical = [
-                    text for guide in (case.guide, *self._background) for point in guide.rubric for text in said(point)
-                ]
-                rubric = Rubric(case, self._background, self._vectors, self._contrasts)
-                self._prepared[case] = Prepared(
-                    rubric, Listener(case.guide, self._background, technical, self._vectors)
-                )
+                asks = [text for fact in case.guide.facts for text in wordings(fact)]
+                for vectors in self._vectors:
+                    vectors.remembered([*texts_of(case), *asks], shelf=case.question.id)
+                rubric = Rubric(case, self._background, self._vectors)
+                self._prepared[case] = Prepared(rubric, Listener(case, self._background, self._vectors))
                 while len(self._prepared) > _PREPARED:
                     self._prepared.popitem(last=False)
             self._prepared.move_to_end(case)
@@ -127,44 +131,45 @@ def listen(rubric: Rubric, heard: Sequence[Sentence], answer: Answer) -> Evidenc
     kept = [sentence for sentence in heard if "to-grader" not in sentence.guards]
     if not kept:
         return None
+    besieged = len(heard) - len(kept) >= _BESIEGED * len(heard)
     if len(kept) > MAX_SENTENCES:
         relevance = rubric.relevance(kept).tolist()
         chosen = sorted(range(len(kept)), key=lambda i: -relevance[i])[:MAX_SENTENCES]
         kept = [kept[i] for i in sorted(chosen)]
     echoes = [max(rubric.echo.share(sentence), said_before.share(sentence)) >= _ECHO for sentence in kept]
-    named = keywords(kept)
+    named = besieged or keywords(kept)
     doubtful = np.array([echoes[i] or named or bool(_UNTRUSTED & s.guards) for i, s in enumerate(kept)])
     return Evidence(rubric.compare(kept), ~doubtful, doubtful)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The fitted view of each point: `match` says it was talked about, `doubt` that it was ruled out."""
+    """The fitted view of each point: `match` says it was talked about, `doubt` that it was ruled out, `confidence` that it
+    was said."""
 
     match: Floats
     doubt: Floats
+    confidence: Floats
     bars: Floats
     missing: Floats
-
-    @property
-    def confidence(self) -> Floats:
-        return self.match * (1.0 - self.doubt)
 
 
 def weigh(guide: Guide, measured: Measured, parameters: Parameters, asked: str) -> Judged:
     """Apply the fitted numbers, each point's by whether it has misconceptions."""
     rich = np.array([bool(point.misconceptions) for point in guide.rubric])
     one, two = parameters.rich, parameters.bare
+    cover, doubt, bare = measured.cover, measured.doubt, measured.doubt[:, BARE]
     bars = np.where(rich, one.credit, two.credit)
     if asked:
         # A reply to a point's probe is likelier to be about that point, and less likely to be about any other.
         mine = np.array([point.id == asked for point in guide.rubric])
         bars = np.where(mine, _DIRECT * bars, np.maximum(bars, _ASIDE))
     # What is closer to talk that fits any system, or to the question itself, than to the point is not evidence for it.
-    bars = np.where(measured.cover[:, COVER.index("anti")] > EMPTY, np.inf, bars)
+    bars = np.where(cover[:, COVER.index("anti")] > EMPTY, np.inf, bars)
     return Judged(
-        np.where(rich, one.cover(measured.cover), two.cover(measured.cover)),
-        np.where(rich, one.doubt(measured.doubt), two.doubt(measured.doubt[:, BARE])),
+        np.where(rich, one.cover(cover), two.cover(cover)),
+        np.where(rich, one.doubt(doubt), two.doubt(bare)),
+        np.where(rich, one.confidence(cover, doubt), two.confidence(cover, bare)),
         bars,
         np.where(rich, one.missing, two.missing),
     )
@@ -179,7 +184,7 @@ def verdicts(
     if evidence.doubtful.any():
         hinted = weigh(guide, heard.measure(evidence.doubtful), parameters, asked)
         # A list of keywords or a repeated question that names a point is worth asking about.
-        named = list(hinted.match >= hinted.bars)
+        named = list(hinted.match >= _NAMED)
     if not evidence.trusted.any():
         return [(_unheard(point, 0.0, named[i]), None) for i, point in enumerate(guide.rubric)]
     measured = heard.measure(evidence.trusted)
@@ -191,7 +196,7 @@ def verdicts(
         wrong = None
         if i in credited:
             rating = PointRating(point.id, PointState.COVERED, sure, best)
-        elif judged.match[i] >= judged.bars[i] and judged.doubt[i] >= _RULED_OUT:
+        elif judged.match[i] >= _NAMED and judged.doubt[i] >= _RULED_OUT:
             index, asserted = _against(heard, measured, i)
             rating = PointRating(point.id, PointState.CHALLENGED, sure, heard.sentences[index].text)
             wrong = Misconception(point.id, rating.quote) if asserted else None

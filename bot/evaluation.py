@@ -1,0 +1,42 @@
+"""`mockingbird eval`: the raters against labelled answers, as a table or as JSON."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from evals.evaluate import Evaluation, Table, as_json, fallen
+from evals.memo import remembering
+
+
+def evaluate(out: Console, err: Console, *, as_json_too: bool, against: Path | None) -> bool:
+    """Measure the offline rater and print it. False: something fell below what `against` holds."""
+    models = remembering()
+    with err.status("[dim]Reading the bank…[/]") as status:
+        tables = Evaluation(models, lambda what: status.update(f"[dim]{what}[/]")).tables()
+    for model in models:
+        model.save()
+    if as_json_too:
+        out.print_json(json.dumps(as_json(tables)))
+    else:
+        for table in tables:
+            out.print(_grid(table))
+    dropped = fallen(tables, json.loads(against.read_text("utf-8"))) if against else []
+    for line in dropped:
+        err.print(f"Fallen: {line}.", style="red", markup=False)
+    return not dropped
+
+
+def _grid(table: Table) -> Grid:
+    grid = Grid(title=table.title, title_justify="left", title_style="bold", box=None, padding=(0, 2), pad_edge=False)
+    grid.add_column("")
+    for heading in ("value", "of", "bar"):
+        grid.add_column(heading, justify="right", style="dim" if heading == "of" else None)
+    grid.add_column("")
+    for figure in table.figures:
+        limit = f"≥ {figure.at_least:.2f}" if figure.at_least is not None else ""
+        limit = f"≤ {figure.at_most:.2f}" if figure.at_most is not None else limit
+        mark = {None: "", True: "[green]reached[/]", False: "[yellow]not reached[/]"}[figure.passed]
+        grid.add_row(figure.name, f"{figure.value:.3f}", str(figure.of), limit, mark)
+    return grid

@@ -1,0 +1,116 @@
+"""Owns the evaluation: every set of labelled answers, each question rated by a rater that has never met it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.figures import Figure, Judged, figures
+from evals.fit import Folds, cut, fitting_answers
+from evals.labelled import ANSWERS, EVALS, Labelled, read_answers, read_bank, read_cases
+from evals.variants import checks
+from interviewer.model import Answer, Case, Rating
+from interviewer.raters.embedding import Encoder
+from interviewer.raters.offline import OfflineRater
+
+STEADY = ("medium", "strong")
+"""The kinds of answers that the metamorphic checks are done on."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One set of answers and its figures."""
+
+    title: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Set:
+    """Labelled answers that belong together. `guides`: a folder of guides that are not the bank's."""
+
+    title: str
+    answers: Path
+    guides: Path | None = None
+    minimal: int = 0
+
+
+SETS = (
+    Set("answers: questions of the bank, each left out of the fit", ANSWERS),
+    Set("answers, guides cut down to four exemplars a point", ANSWERS, minimal=4),
+    Set("golden: three questions, never fitted on", EVALS / "golden"),
+    Set("blind: the same three, written later, never fitted on", EVALS / "blind"),
+    Set(
+        "unseen: two questions with minimal guides",
+        EVALS / "golden-unseen" / "answers",
+        EVALS / "golden-unseen" / "guides",
+    ),
+)
+
+
+class Evaluation:
+    """The offline rater, measured. Fitting is part of it, so that no question is judged by what was learned from it."""
+
+    def __init__(self, models: Sequence[Encoder], note: Callable[[str], None] = lambda _: None) -> None:
+        self._bank = read_bank()
+        self._folds = Folds(self._bank, models)
+        self._fitting = fitting_answers()
+        self._note = note
+        self._raters: dict[str, OfflineRater] = {}
+
+    def tables(self) -> list[Table]:
+        """Every set's table, and the metamorphic checks."""
+        found = [(each, self.judged(each)) for each in SETS]
+        tables = [Table(each.title, tuple(figures(judged))) for each, judged in found]
+        self._note("metamorphic checks")
+        steady = [one for one in found[0][1] if one.answer.kind in STEADY]
+        kinds = " and ".join(STEADY)
+        tables.append(
+            Table(f"metamorphic checks on {kinds} answers: share that passes", tuple(checks(steady, self._rate)))
+        )
+        return tables
+
+    def judged(self, one: Set) -> list[Judged]:
+        """The answers of a set, rated."""
+        answers = read_answers(one.answers)
+        cases: Mapping[str, Case] = self._bank if one.guides is None else read_cases(one.guides)
+        found: list[Judged] = []
+        for question in sorted({answer.question for answer in answers}):
+            self._note(f"{one.answers.name}: {question}")
+            case = cut(cases[question], one.minimal) if one.minimal else cases[question]
+            found += [self._judge(case, answer) for answer in answers if answer.question == question]
+        return found
+
+    def _judge(self, case: Case, answer: Labelled) -> Judged:
+        return Judged(answer, case, self._rate(case, Answer(answer.text, asked=answer.probe)))
+
+    def _rate(self, case: Case, answer: Answer) -> Rating:
+        question = case.question.id
+        if question not in self._raters:
+            self._raters[question] = self._folds.rater(question, self._folds.fit_without(question, self._fitting))
+        return self._raters[question].judge(case, answer)
+
+
+def as_json(tables: Sequence[Table]) -> Mapping[str, Mapping[str, Mapping[str, float | bool | None]]]:
+    """Every figure by table and name."""
+    return {
+        table.title: {
+            figure.name: {"value": round(figure.value, 4), "of": figure.of, "passed": figure.passed}
+            for figure in table.figures
+        }
+        for table in tables
+    }
+
+
+HELD = ("ordinary: F1", "plain and refusing: F1", "all natural: F1")
+DROP = 0.02
+
+
+def fallen(tables: Sequence[Table], before: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+    """What has dropped by more than `DROP` since `before`, in words."""
+    found: list[str] = []
+    for table in tables:
+        for figure in table.figures:
+            was = before.get(table.title, {}).get(figure.name, {}).get("value", 0.0)
+            if figure.name in HELD and figure.value < was - DROP:
+                found.append(f"{table.title}: {figure.name} was {was:.3f} and is {figure.value:.3f}")
+    return found
