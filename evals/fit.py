@@ -29,9 +29,10 @@ from interviewer.raters.parameters import Fit, Logistic, Parameters, odds, stand
 OUT = Path(__file__).resolve().parent.parent / "interviewer" / "raters"
 CUTS = (3, 5)
 """Exemplars a point in the cut-down guides that `bare` is fitted on."""
-KEEP = 0.81
-"""The F1 on ordinary answers below which no bar is raised: a little over the 0.80 that unseen questions have to reach."""
-MISTAKE = 3.0
+KEEP = 0.836
+"""The F1 on ordinary answers to left-out questions below which no bar is raised. It leaves dimension scores as close to the
+labels as the bars ask (QWK 0.75); at 0.80 a fifth fewer mistakes are credited, and QWK is 0.70."""
+MISTAKE = 4.0
 """How many unseen points one credited mistake weighs."""
 _FLAT = Logistic((0.0,), (1.0,), (0.0,), 0.0)
 _NOTHING = Fit(_FLAT, _FLAT, _FLAT, 0.5, 0.1)

@@ -23,9 +23,9 @@ from interviewer.raters.prototypes import APPEALS, GENERIC, RESTATED
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-COVER = ("top", "margin", "lexical", "anti", "second", "rank", "about")
+COVER = ("top", "margin", "lexical", "anti", "second", "rank")
 """What speaks for a point: best sentence, its lead over the other points, shared rare words, closeness to empty talk, the
-next best sentence, how many points that best sentence fits better, and how much the answer is about this rubric at all."""
+next best sentence, and how many points that best sentence fits better."""
 DOUBT = ("wrong", "wrong-there", "stance", "leaning", "leaning-there", "leaning-all", "refuses")
 """What speaks against a match: closeness to the misconceptions (in the answer, in that sentence), tone, leaning to common
 mistakes rather than to the practices they violate (in all that is about the point, in that sentence, in the whole answer),
@@ -34,8 +34,6 @@ BARE = slice(2, None)
 """The part of DOUBT that is known of a point without misconceptions."""
 
 _NEAR = 1.0
-_TELLING = 3
-"""As many sentences, those that fit the rubric best, tell whether an answer is about it: padding does not count."""
 _ABOUT = 0.5
 """How much less like the point a sentence may be before it counts for e times less."""
 
@@ -72,8 +70,8 @@ class Heard:
         rivals[points, points] = -np.inf
         lead = there[points, points] - (rivals.max(axis=1) if len(points) > 1 else 0.0)
         top = right[best, points]
-        about = np.exp((right - top) / _ABOUT)
-        about /= about.sum(axis=0)
+        near = np.exp((right - top) / _ABOUT)
+        near /= near.sum(axis=0)
         lexical = np.where(of[:, None], self.lexical, -np.inf).max(axis=0)
         wrong = np.where(of[:, None], self.wrong, -np.inf).max(axis=0)
         wrong = np.where(np.isfinite(wrong), wrong, np.nan)
@@ -83,15 +81,14 @@ class Heard:
         refuses = self.refuses[best] | (self.refuses[following] & same)
         second = np.partition(right, -2, axis=0)[-2] if of.sum() > 1 else top
         rank = (there > top[:, None]).sum(axis=1).astype(np.float64)
-        telling = np.sort(right[of].max(axis=1))[-_TELLING:].mean()
         empty = self.anti[best, points] - top
-        cover = np.stack([top, lead, lexical, empty, second, rank, np.full(len(points), telling)], axis=1)
+        cover = np.stack([top, lead, lexical, empty, second, rank], axis=1)
         doubt = np.stack(
             [
                 wrong - top,
                 self.wrong[best, points] - top,
                 (self.stance[best] + self.stance[following]) / 2,
-                self.leaning @ about,
+                self.leaning @ near,
                 self.leaning[best],
                 np.full(len(points), self.leaning[of].mean()),
                 refuses.astype(np.float64),

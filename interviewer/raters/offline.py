@@ -26,6 +26,7 @@ from interviewer.raters.parameters import Parameters, shipped
 MAX_SENTENCES = 40
 _PREPARED = 32
 _UNTRUSTED = frozenset({"asks", "list", "names", "recants"})
+_FEW = 4
 _ECHO = 0.7
 _SILENT = frozenset({Intent.DONT_KNOW, Intent.MOVE_ON, Intent.OFF_TOPIC})
 """Intents that somebody who says a point can't have, whatever their words look like."""
@@ -138,7 +139,9 @@ def listen(rubric: Rubric, heard: Sequence[Sentence], answer: Answer) -> Evidenc
         kept = [kept[i] for i in sorted(chosen)]
     echoes = [max(rubric.echo.share(sentence), said_before.share(sentence)) >= _ECHO for sentence in kept]
     named = besieged or keywords(kept)
-    doubtful = np.array([echoes[i] or named or bool(_UNTRUSTED & s.guards) for i, s in enumerate(kept)])
+    # A short reply to what was asked claims something; a short piece of something longer names it.
+    untrusted = _UNTRUSTED if answer.asked or len(kept) < _FEW else _UNTRUSTED | {"fragment"}
+    doubtful = np.array([echoes[i] or named or bool(untrusted & s.guards) for i, s in enumerate(kept)])
     return Evidence(rubric.compare(kept), ~doubtful, doubtful)
 
 
