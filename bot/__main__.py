@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bot.settings import Settings as Environment
@@ -402,7 +403,8 @@ def show(
     """A question as a candidate sees it."""
     question = bank().question(id)
     out.print(
-        f"[bold]{question.title}[/]  [dim]{question.company} · {', '.join(question.topics)} · {question.minutes} minutes[/]\n"
+        f"[bold]{escape(question.title)}[/]  [dim]{escape(question.company)} · {escape(', '.join(question.topics))} · "
+        f"{question.minutes} minutes[/]\n"
     )
     out.print(question.prompt, markup=False)
     if guide:
@@ -413,7 +415,8 @@ def show(
 @questions.command()
 def lint(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Catalogues and guides; without any, the whole bank.")
+        list[Path] | None,
+        typer.Argument(help="Catalogues, guides or folders of them; without any, the whole bank and your own."),
     ] = None,
 ) -> None:
     """Check questions and guides: every fault with its file, its line and what to do. Exits with 1 if there is one."""
@@ -432,7 +435,7 @@ def lint(
 def new(
     id: Annotated[str, typer.Argument(metavar="ID", help="Lower-case words joined by hyphens, as in lunch-orders.")],
     folder: Annotated[
-        Path | None, typer.Option("--in", help="Where to write it. [default: the folder MOCKINGBIRD_QUESTIONS names]")
+        Path | None, typer.Option("--in", help="The folder to write it to; MOCKINGBIRD_QUESTIONS, if that is set.")
     ] = None,
 ) -> None:
     """Begin a question of your own: writes a commented skeleton, which `lint` then helps you to fill in."""
@@ -447,19 +450,29 @@ def new(
         raise Refused(str(problem)) from None
     out.print(f"Written: {catalogue}\n         {guide}\n", soft_wrap=True)
     out.print("Now replace every TODO in the two, and see what is left to do:\n", soft_wrap=True)
-    out.print(f"    mockingbird questions lint {catalogue}", soft_wrap=True, markup=False)
+    out.print(f"    mockingbird questions lint {where}\n", soft_wrap=True, markup=False)
     if where != environment().questions:
-        out.print(f"\nTo have it asked: export MOCKINGBIRD_QUESTIONS={where.resolve()}", soft_wrap=True, markup=False)
+        out.print(
+            f"So that `grade`, `chat` and `play` find it: export MOCKINGBIRD_QUESTIONS={where.resolve()}\n",
+            soft_wrap=True,
+            markup=False,
+        )
+    out.print("docs/authors.md goes through one from beginning to end.", soft_wrap=True)
 
 
 def _catalogue(all: tuple[Question, ...], found: tuple[Question, ...] | None = None) -> Table:
-    """The questions `found` (by default all), numbered as in the whole catalogue."""
+    """The questions `found` (by default all), numbered as in the whole catalogue; topics where there is room for them."""
+    wide = out.width >= 120
     table = Table(box=None, padding=(0, 2), pad_edge=False)
-    for heading in ("", "ID", "Title", "Company", "Topics"):
-        table.add_column(heading, no_wrap=heading == "ID", style="dim" if heading == "" else None)
+    table.add_column("", style="dim", justify="right")
+    table.add_column("Question")
+    table.add_column("ID", no_wrap=True, style="cyan")
+    if wide:
+        table.add_column("Topics", style="dim")
     for number, question in enumerate(all, 1):
         if found is None or question in found:
-            table.add_row(str(number), question.id, question.title, question.company, ", ".join(question.topics))
+            row = [str(number), f"{escape(question.title)} [dim]({escape(question.company)})[/]", escape(question.id)]
+            table.add_row(*row, *([escape(", ".join(question.topics))] if wide else []))
     return table
 
 

@@ -23,7 +23,7 @@ def main() -> None:
     """Play the script and save both pictures."""
     voice, notices = make_voice()
     settings = Settings("apple-task-scheduler", Level.SENIOR)
-    played = asyncio.run(play(SCRIPT.read_text("utf-8"), settings, bank().case, make_rater(bank()), voice, notices))
+    played = asyncio.run(play(SCRIPT.read_text("utf-8"), settings, bank().case, make_rater(), voice, notices))
     interview = _console()
     for turn in played.transcript[:LINES]:
         Screen(interview).say(turn)

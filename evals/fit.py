@@ -27,8 +27,9 @@ from interviewer.raters.offline import EMPTY, OfflineRater, listen
 from interviewer.raters.parameters import Fit, Logistic, Parameters, odds, standardised, to_json
 
 OUT = Path(__file__).resolve().parent.parent / "interviewer" / "raters"
-CUTS = (3, 5)
-"""Exemplars a point in the cut-down guides that `bare` is fitted on."""
+CUTS = ((3, 1, 0), (5, 1, 0), (4, 3, 0), (4, 3, 1), (4, 3, 2))
+"""The cut-down guides that `bare` is fitted on: exemplars a point, and of how many points one is kept, from which on. Short
+rubrics are part of it: with fewer points there is less to tell a point from."""
 KEEP = 0.836
 """The F1 on ordinary answers to left-out questions below which no bar is raised. It leaves dimension scores as close to the
 labels as the bars ask (QWK 0.75); at 0.80 a fifth fewer mistakes are credited, and QWK is 0.70."""
@@ -87,7 +88,7 @@ class Folds:
                 if answer.question == question and answer not in self._samples:
                     self._samples[answer] = [
                         _sample(rater, case, answer, bare=False),
-                        *(_sample(rater, cut(case, size), answer, bare=True) for size in CUTS),
+                        *(_sample(rater, cut(case, *how), answer, bare=True) for how in CUTS),
                     ]
         return [sample for answer in answers for sample in self._samples[answer]]
 
@@ -103,9 +104,10 @@ def _sample(rater: OfflineRater, case: Case, answer: Labelled, *, bare: bool) ->
     return Sample(answer, tuple(point.id for point in case.guide.rubric), measured, bare)
 
 
-def cut(case: Case, exemplars: int) -> Case:
-    """The case with a minimal guide: id, statement and a few exemplars a point."""
-    rubric = tuple(RubricPoint(point.id, point.statement, point.exemplars[:exemplars]) for point in case.guide.rubric)
+def cut(case: Case, exemplars: int, one_of: int = 1, start: int = 0) -> Case:
+    """The case with a minimal guide: id, statement and a few exemplars a point, and only one of so many points."""
+    kept = case.guide.rubric[start::one_of]
+    rubric = tuple(RubricPoint(point.id, point.statement, point.exemplars[:exemplars]) for point in kept)
     return replace(case, guide=Guide(case.guide.question, rubric))
 
 

@@ -57,13 +57,14 @@ class _Sheet:
 
 
 def lint(files: Iterable[Path]) -> list[Fault]:
-    """What is wrong in these catalogues and guides.
+    """What is wrong in these catalogues and guides; a folder stands for the catalogue in it.
 
     A catalogue is checked together with the guides in the folder beside it. A guide in such a folder must keep every
     rule; any other is for `--guide` and need only be readable.
     """
     faults: set[Fault] = set()
-    for path in files:
+    for given in files:
+        path = given / "questions.yaml" if given.is_dir() else given
         if _is_catalogue(path):
             faults.update(lint_bank(path, path.parent / "guides"))
         else:

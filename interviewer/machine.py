@@ -477,8 +477,11 @@ def _probe(interview: Interview, point: RubricPoint) -> Reply:
 
 
 def _deeper(interview: Interview, point: RubricPoint) -> Reply:
+    # It may have been said a while ago: the candidate is told what this goes on from.
+    evidence = progress(interview, point.id).evidence
+    material = {"ask": point.deeper, "quote": quoted(evidence.quote if evidence else "")}
     interview = mark(replace(interview, deep_dives=interview.deep_dives + 1), point.id, dug=True)
-    move = Move(MoveKind.DEEPER, point.id, {"ask": point.deeper})
+    move = Move(MoveKind.DEEPER, point.id, material)
     return replace(interview, open=Open(move.kind, "", point.deeper), dont_knows=0), (move,)
 
 

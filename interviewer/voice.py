@@ -19,7 +19,7 @@ MATERIAL: Mapping[str, frozenset[str]] = {
         "probe": "ask",
         "challenge": "quote ask",
         "contradiction": "before now",
-        "deeper": "ask",
+        "deeper": "quote ask",
         "estimate": "ask",
         "hint": "hint",
         "reveal": "statement",
