@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CHAT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help interview test lint format bench clean
+.PHONY: help interview test lint format bench eval fit clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,12 @@ format: $(VENV)/.dev ## put the code into ruff's form
 bench: $(VENV)/.dev ## measure, and print the figures as JSON
 	@$(BIN)/python -m evals.bench
 
+eval: $(VENV)/.dev ## measure the rater on labelled answers; fails if it got worse than evals/baseline.json
+	@$(BIN)/mockingbird eval --against evals/baseline.json
+
+fit: $(VENV)/.dev ## fit the rater again, after guides or labelled answers changed
+	@$(BIN)/python -m evals.fit
+
 clean: ## remove what the other commands set up
 	rm -rf $(VENV)
 
@@ -44,7 +50,7 @@ $(VENV)/.python:
 $(VENV)/.interview: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "Setting up, once: the packages (about half a minute) …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
-	@echo "… and the rater, which reads the guides (about a minute) …"
+	@echo "… and a look at whether everything works …"
 	@$(BIN)/mockingbird doctor > $(VENV)/doctor.txt || { cat $(VENV)/doctor.txt; exit 1; }
 	@touch $@
 

@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -231,9 +231,18 @@ async def _unfinished(desk: Any, store: "Store") -> tuple[str, Any]:
 
     for thread in reversed(desk.threads()):
         interview = await store.interview(thread)
-        if interview:
+        if interview and not _known(interview.settings.question):
+            out.print(
+                f"[yellow]An unfinished interview on {escape(interview.settings.question)} has to wait: that question is in "
+                "none of the folders here. If it is one of your own, set MOCKINGBIRD_QUESTIONS to its folder.[/]"
+            )
+        elif interview:
             return thread, interview
     return new_thread(), None
+
+
+def _known(question: str) -> bool:
+    return any(question == known.id for known in bank().questions)
 
 
 async def _choose(
@@ -253,29 +262,33 @@ async def _choose(
         while True:
             try:
                 chosen = wish(out.input("[cyan]> [/]"), bank().questions)
+                question = await _pick(store, level or chosen.level or Level.SENIOR, chosen.questions)
                 break
-            except NotUnderstood as problem:
+            except (NotUnderstood, UnknownQuestion) as problem:
                 out.print(str(problem), style="yellow", markup=False)
             except (EOFError, KeyboardInterrupt):
                 raise typer.Exit(0) from None
     judged = level or chosen.level or Level.SENIOR
-    asked = question or (await _pick(store, judged, chosen.questions)).id
-    return Settings(asked, judged, mode or chosen.mode or Mode.PRACTICE, format or chosen.format or Format.STANDARD)
+    return Settings(question, judged, mode or chosen.mode or Mode.PRACTICE, format or chosen.format or Format.STANDARD)
 
 
-async def _pick(store: "Store", level: Level, among: Sequence[Question]) -> Question:
-    """Not what this person has had, and rather what they are weak at."""
+async def _pick(store: "Store", level: Level, among: Sequence[Question]) -> str:
+    """The question that was named, or of those that were: not what this person has had, and rather what they are weak at."""
     from bot.terminal import OVER, candidate
     from interviewer.progress import RECENT, weak
     from interviewer.scoring import scorecard
 
+    if len(among) == 1:
+        return among[0].id
     threads = await store.threads(candidate())
     past = [interview for thread in threads if (interview := await store.interview(thread))]
-    known = {question.id for question in bank().questions}
-    held = [interview for interview in past if interview.phase in OVER and interview.settings.question in known]
-    cards = [scorecard(interview, bank().case(interview.settings.question)) for interview in held[-RECENT:]]
+    cards: list[Scorecard] = []
+    for interview in [interview for interview in past if interview.phase in OVER][-RECENT:]:
+        # A question that is gone, or whose guide is being rewritten, has nothing to say about the next.
+        with suppress(UnknownQuestion, BankError):
+            cards.append(scorecard(interview, bank().case(interview.settings.question)))
     seen = [interview.settings.question for interview in past]
-    return pick(bank(), level, seen, time.time_ns(), among, weak(cards))
+    return pick(bank(), level, seen, time.time_ns(), among, weak(cards)).id
 
 
 # --- play and grade -------------------------------------------------------------------------------------------------
@@ -297,7 +310,7 @@ def play(
 
     text = _read(script)
     judged = level or Level.SENIOR
-    asked = question or bank().questions[0].id
+    asked = question or "apple-task-scheduler"
     bank().question(asked)
     settings = Settings(asked, judged, mode or Mode.PRACTICE, format or Format.STANDARD)
     voice, notices = make_voice()
@@ -448,7 +461,7 @@ def new(
         catalogue, guide = begin(id, where)
     except NotBegun as problem:
         raise Refused(str(problem)) from None
-    out.print(f"Written: {catalogue}\n         {guide}\n", soft_wrap=True)
+    out.print(f"Written: {catalogue}\n         {guide}\n", soft_wrap=True, markup=False)
     out.print("Now replace every TODO in the two, and see what is left to do:\n", soft_wrap=True)
     out.print(f"    mockingbird questions lint {where}\n", soft_wrap=True, markup=False)
     if where != environment().questions:
@@ -517,7 +530,13 @@ def evaluate(
         raise Refused(
             "The labelled answers are not in the package: run this in a checkout of the repository."
         ) from None
-    if not measure(out, err, as_json_too=as_json, against=against):
+    before = None
+    if against:
+        try:
+            before = json.loads(_read(against))
+        except ValueError:
+            raise Refused(f"{against} is no JSON: write it with `mockingbird eval --json > {against}`.") from None
+    if not measure(out, err, only_json=as_json, before=before):
         raise typer.Exit(1)
 
 
@@ -547,7 +566,7 @@ def doctor() -> None:
 async def _try_rater() -> str:
     from interviewer.model import Answer
 
-    case = bank().case(bank().questions[0].id)
+    case = bank().case(bank().questions[-1].id)  # the bank's own, whatever a team has begun to write
     began = time.perf_counter()
     rating = await make_rater().rate(case, Answer(case.guide.rubric[0].exemplars[0]))
     return f"{rating.rater}, estimated coverage without a model; first rating in {time.perf_counter() - began:.1f} s"

@@ -141,7 +141,10 @@ def _companies(question: Question) -> Sequence[str]:
 
 def _subjects(question: Question) -> Sequence[str]:
     """The topics, and the words of the title that could name it."""
-    return [*question.topics, *(word.lower() for word in question.title.split() if len(word) > 3)]
+    return [
+        *(topic.lower() for topic in question.topics),
+        *(word.lower() for word in question.title.split() if len(word) > 3),
+    ]
 
 
 def _did_you_mean(word: str, known: Sequence[str], prefix: str = "") -> str:

@@ -1,28 +1,27 @@
 """`mockingbird eval`: the raters against labelled answers, as a table or as JSON."""
 
 import json
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table as Grid
 
-from evals.evaluate import Evaluation, Table, as_json, fallen
+from evals.evaluate import Evaluation, Figures, Table, as_json, fallen
 from evals.memo import remembering
 
 
-def evaluate(out: Console, err: Console, *, as_json_too: bool, against: Path | None) -> bool:
-    """Measure the offline rater and print it. False: something fell below what `against` holds."""
+def evaluate(out: Console, err: Console, *, only_json: bool, before: Figures | None) -> bool:
+    """Measure the offline rater and print it. False: something fell below what it was `before`."""
     models = remembering()
     with err.status("[dim]Reading the bank…[/]") as status:
         tables = Evaluation(models, lambda what: status.update(f"[dim]{what}[/]")).tables()
     for model in models:
         model.save()
-    if as_json_too:
+    if only_json:
         out.print_json(json.dumps(as_json(tables)))
     else:
         for table in tables:
             out.print(_grid(table))
-    dropped = fallen(tables, json.loads(against.read_text("utf-8"))) if against else []
+    dropped = [] if before is None else fallen(tables, before)
     for line in dropped:
         err.print(f"Fallen: {line}.", style="red", markup=False)
     return not dropped

@@ -89,7 +89,6 @@ class Desk:
         with self._alone():
             self._write([known for known in self.threads() if known != thread])
         self.keep(thread, "")
-        self._seat(thread).unlink(missing_ok=True)
 
     def draft(self, thread: str) -> str:
         """What was half typed when the terminal last closed."""
@@ -117,6 +116,8 @@ class Desk:
             yield
         finally:
             lock.release()
+            if thread not in self.threads():
+                self._seat(thread).unlink(missing_ok=True)
 
     def _alone(self) -> FileLock:
         """Two terminals that begin or end at the same moment don't undo each other's note."""
@@ -143,7 +144,7 @@ def candidate() -> str:
     """Who is interviewed here: whoever is logged in; a container may not know."""
     try:
         return f"terminal:{getpass.getuser()}"
-    except (KeyError, OSError):
+    except (ImportError, KeyError, OSError):
         return f"terminal:{os.getuid() if hasattr(os, 'getuid') else 'somebody'}"
 
 

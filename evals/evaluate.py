@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evals.figures import Figure, Judged, figures
 from evals.fit import Folds, cut, fitting_answers
@@ -35,7 +36,7 @@ class Set:
 
 
 SETS = (
-    Set("answers: questions of the bank, each left out of the fit", ANSWERS),
+    Set("answers: sixteen questions of the bank, each left out of the fit", ANSWERS),
     Set("answers, guides cut down to four exemplars a point", ANSWERS, minimal=4),
     Set("golden: three questions, never fitted on", EVALS / "golden"),
     Set("blind: the same three, written later, never fitted on", EVALS / "blind"),
@@ -90,7 +91,11 @@ class Evaluation:
         return self._raters[question].judge(case, answer)
 
 
-def as_json(tables: Sequence[Table]) -> Mapping[str, Mapping[str, Mapping[str, float | bool | None]]]:
+Figures = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Values by table, figure and "value", "of" or "passed"."""
+
+
+def as_json(tables: Sequence[Table]) -> Figures:
     """Every figure by table and name."""
     return {
         table.title: {
@@ -105,12 +110,15 @@ HELD = ("ordinary: F1", "plain and refusing: F1", "all natural: F1")
 DROP = 0.02
 
 
-def fallen(tables: Sequence[Table], before: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
-    """What has dropped by more than `DROP` since `before`, in words."""
+def fallen(tables: Sequence[Table], before: Figures) -> list[str]:
+    """What has dropped by more than `DROP` since `before`, or is no longer measured, in words."""
+    now = as_json(tables)
     found: list[str] = []
-    for table in tables:
-        for figure in table.figures:
-            was = before.get(table.title, {}).get(figure.name, {}).get("value", 0.0)
-            if figure.name in HELD and figure.value < was - DROP:
-                found.append(f"{table.title}: {figure.name} was {was:.3f} and is {figure.value:.3f}")
-    return found
+    for title, table in before.items():
+        for name in HELD:
+            was, value = (each.get(name, {}).get("value") for each in (table, now.get(title, {})))
+            if was is not None and value is None:
+                found.append(f"{title}: {name} was {was:.3f} and is no longer measured")
+            elif was is not None and value < was - DROP:
+                found.append(f"{title}: {name} was {was:.3f} and is {value:.3f}")
+    return found or ([] if before else ["there is nothing to compare with: write the file with --json"])

@@ -110,7 +110,7 @@ class Taste:
     def fits(self, question: Question) -> bool:
         return (
             (not self.company or self.company.lower() in _companies(question))
-            and (not self.topic or self.topic.lower() in question.topics)
+            and (not self.topic or self.topic.lower() in _topics(question))
             and (self.level is None or self.level in question.levels)
             and (self.minutes is None or question.minutes <= self.minutes)
         )
@@ -120,7 +120,7 @@ def matching(questions: Sequence[Question], taste: Taste) -> tuple[Question, ...
     """The questions that fit. Raises UnknownQuestion for a company or a topic that no question has."""
     for kind, name, known in (
         ("company", taste.company, {company for question in questions for company in _companies(question)}),
-        ("topic", taste.topic, {topic for question in questions for topic in question.topics}),
+        ("topic", taste.topic, {topic for question in questions for topic in _topics(question)}),
     ):
         if name and name.lower() not in known:
             like = nearest(name.lower(), sorted(known))
@@ -155,9 +155,18 @@ def pick(
 
 
 def _practises(bank: Bank, question: Question, level: Level, weak: Sequence[Dimension]) -> float:
-    """Which share of what is expected at the level lies in these dimensions."""
-    expected = [point for point in bank.case(question.id).guide.rubric if level.reaches(point.level)]
-    return sum(point.weight for point in expected if point.dimension in weak) / sum(p.weight for p in expected)
+    """Which share of what is expected at the level lies in these dimensions; 0 for a guide that can't be read."""
+    try:
+        rubric = bank.case(question.id).guide.rubric
+    except BankError:
+        return 0.0  # a preference must not stop an interview; whoever is asked this question is told
+    expected = [point for point in rubric if level.reaches(point.level)]
+    weight = sum(point.weight for point in expected)
+    return sum(point.weight for point in expected if point.dimension in weak) / weight if weight else 0.0
+
+
+def _topics(question: Question) -> list[str]:
+    return [topic.lower() for topic in question.topics]
 
 
 def _companies(question: Question) -> list[str]:

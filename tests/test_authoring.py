@@ -47,6 +47,29 @@ def test_nothing_that_is_there_is_written_over(tmp_path: Path) -> None:
     assert catalogue.read_text() == before
 
 
+@pytest.mark.parametrize("before", ["", "\n", "[]\n", "# Our questions.\n"])
+def test_a_catalogue_with_nothing_in_it_is_begun(tmp_path: Path, before: str) -> None:
+    (tmp_path / "questions.yaml").write_text(before)
+    begin("lunch-orders", tmp_path)
+    assert load_bank(tmp_path).question("lunch-orders").title.startswith("TODO")
+
+
+@pytest.mark.parametrize(
+    "before", ["  - id: a\n    title: A\n    prompt: Do a.\n", "- id: a\n  title: A\n  prompt: P.\n...\n"]
+)
+def test_a_catalogue_that_would_no_longer_be_read_is_left_alone(tmp_path: Path, before: str) -> None:
+    (tmp_path / "questions.yaml").write_text(before)
+    with pytest.raises(NotBegun, match="Add this one to it yourself"):
+        begin("lunch-orders", tmp_path)
+    assert (tmp_path / "questions.yaml").read_text() == before
+
+
+def test_no_comment_of_the_skeleton_ends_up_in_a_text(tmp_path: Path) -> None:
+    begin("lunch-orders", tmp_path)
+    case = load_bank(tmp_path).case("lunch-orders")
+    assert "#" not in repr(case)
+
+
 def test_a_catalogue_that_is_no_list_or_no_yaml_is_left_alone(tmp_path: Path) -> None:
     catalogue = tmp_path / "questions.yaml"
     catalogue.write_text("questions:\n  - id: a\n")

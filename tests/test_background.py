@@ -45,8 +45,8 @@ def test_the_shipped_background_has_a_vector_for_every_text_and_encoder() -> Non
         lengths = np.linalg.norm(np.stack(list(rows.values())), axis=1)
         assert np.abs(lengths - 1).max() < 0.01
         assert encoder.name in shipped().leanings
-    text = shipped().texts()[0]
-    assert float(encoders()[-1].encode([text])[0] @ shipped_rows("usem3")[text]) > 0.99
+    for text in shipped().texts()[::97]:
+        assert float(encoders()[-1].encode([text])[0] @ shipped_rows("usem3")[text]) > 0.99
 
 
 def test_the_shipped_background_is_drawn_from_the_whole_bank() -> None:

@@ -14,6 +14,7 @@ from interviewer.model import Answer, Case, Fact, Guide, Intent, PointRating, Po
 from interviewer.questions import data_root, load_bank
 from interviewer.raters.contrasts import read_contrasts
 from interviewer.raters.embedding import LazyEncoder, Vectors, encoders
+from interviewer.raters.language import sentences
 from interviewer.raters.leaning import Leaning
 from interviewer.raters.offline import MAX_SENTENCES, OfflineRater
 
@@ -202,6 +203,38 @@ def test_a_confident_wrong_claim_without_a_word_of_refusal_earns_nothing(
 )
 def test_a_right_claim_may_say_what_it_does_not_do(rater: OfflineRater, scheduler: Case, point: str, text: str) -> None:
     assert point in credited(rater.judge(scheduler, Answer(text)))
+
+
+def test_nothing_in_the_bank_sounds_like_an_appeal_to_the_grader() -> None:
+    bank = load_bank(data_root())
+    guides = [bank.case(question.id).guide for question in bank.questions]
+    said = [text for guide in guides for point in guide.rubric for text in (point.statement, *point.exemplars)]
+    heard = [sentence for text in (*said, *(guide.model_answer for guide in guides)) for sentence in sentences(text)]
+    assert [sentence.text for sentence in heard if "to-grader" in sentence.guards] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The candidate has already been shown twice this week, so we drop it.",
+        "Once the candidate has a majority of votes it becomes leader.",
+        "We return only the rows covered by the index.",
+        "We report which regions are covered by each warehouse.",
+        "We keep the full transcript of the chat in cold storage.",
+        "The response contains a reservation id.",
+    ],
+)
+def test_design_talk_is_not_taken_for_an_appeal(text: str) -> None:
+    assert all("to-grader" not in sentence.guards for sentence in sentences(text))
+
+
+def test_fluent_talk_of_something_else_earns_nothing(rater: OfflineRater, scheduler: Case) -> None:
+    text = (
+        "What I'd really like to tell you about is our kitchen. The tiles came from Portugal, and the first pallet was the "
+        "wrong blue. Meanwhile we cooked on a camping stove in the hallway and washed up in the bath. The electrician found "
+        "that the old wiring had no earth at all. My advice is to choose the taps before the sink."
+    )
+    assert credited(rater.judge(scheduler, Answer(text))) == set()
 
 
 def test_claims_lean_towards_practice_or_mistake_by_what_they_say() -> None:

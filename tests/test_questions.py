@@ -331,6 +331,15 @@ def test_what_is_weak_is_practised_if_chance_offers_it(tmp_path: Path) -> None:
     assert {pick(bank, Level.MID, [], seed, weak=[Dimension.DEPTH]).id for seed in range(50)} == set(subjects)
 
 
+def test_a_guide_that_cannot_help_to_choose_does_not_hinder_either(bank: Bank, tmp_path: Path) -> None:
+    (tmp_path / "guides" / "parking-garage.yaml").write_text(GUIDE + "    level: staff\n")
+    weak = [Dimension.DATA]  # the garage expects nothing at senior level, and the lift has no guide at all
+    assert {pick(bank, Level.SENIOR, [], seed, weak=weak).id for seed in range(50)} == {
+        "parking-garage",
+        "lift-control",
+    }
+
+
 @pytest.mark.parametrize(
     ("taste", "found"),
     [

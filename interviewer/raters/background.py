@@ -19,6 +19,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interviewer.model import Fact, Guide, RubricPoint
 from interviewer.raters.contrasts import Contrast
@@ -161,7 +162,7 @@ def dump(background: Background, vectors: Sequence[Vectors]) -> tuple[str, bytes
     texts = background.texts()
     rows: dict[str, Any] = {each.encoder.name: each.remembered(texts).astype(np.float16) for each in vectors}
     file = BytesIO()
-    np.savez_compressed(file, **rows)
+    np.savez_compressed(file, texts=_digest(texts), **rows)
     return json.dumps(asdict(background), indent=1, ensure_ascii=False) + "\n", file.getvalue()
 
 
@@ -173,9 +174,17 @@ def shipped() -> Background:
 
 @cache
 def shipped_rows(encoder: str) -> Mapping[str, Matrix]:
-    """The vectors of the shipped background's texts, by text."""
+    """The vectors of the shipped background's texts, by text. Raises RuntimeError when they are not of these texts."""
+    texts = shipped().texts()
     with files("interviewer.raters").joinpath("background.npz").open("rb") as file, np.load(file) as rows:
-        return dict(zip(shipped().texts(), rows[encoder].astype(np.float32), strict=True))
+        if rows["texts"].tobytes() != _digest(texts).tobytes():
+            raise RuntimeError("background.npz belongs to other texts: run `python -m evals.fit` (make fit)")
+        return dict(zip(texts, rows[encoder].astype(np.float32), strict=True))
+
+
+def _digest(texts: Sequence[str]) -> NDArray[np.uint8]:
+    """Which texts, in which order."""
+    return np.frombuffer(blake2b("\n".join(texts).encode(), digest_size=16).digest(), dtype=np.uint8)
 
 
 def load(text: str) -> Background:

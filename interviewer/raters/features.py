@@ -34,6 +34,8 @@ BARE = slice(2, None)
 """The part of DOUBT that is known of a point without misconceptions."""
 
 _NEAR = 1.0
+_TELLING = 3
+"""As many of an answer's sentences, the best, tell what it is about; what surrounds them is its author's affair."""
 _ABOUT = 0.5
 """How much less like the point a sentence may be before it counts for e times less."""
 
@@ -59,6 +61,10 @@ class Heard:
     stance: Floats
     leaning: Floats
     refuses: Flags
+
+    def about(self) -> float:
+        """How well the answer's best few sentences fit some point: how much it is about this system at all."""
+        return float(np.sort(self.right.max(axis=1))[-_TELLING:].mean())
 
     def measure(self, of: Flags) -> Measured:
         """What the sentences in `of` say; at least one has to be."""

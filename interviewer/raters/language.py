@@ -56,7 +56,8 @@ _TALK = frozenset(_SMALL_TALK.split())
 _KNOWN = FUNCTION_WORDS | _FOREIGN | _TALK
 
 _TO_GRADER = re.compile(
-    r"""\b(?:rubric|grader|grading|rater|evaluator|examiner|assessor|scorer)s?\b
+    r"""\b(?:rubric|grader|grading|rater|examiner|assessor)s?\b
+    |\b(?:to|dear|hello|hi|as)\s+(?:the\s+|an?\s+)?(?:\w+\s+)?(?:evaluator|scorer|reviewer)s?\b
     |\b(?:full|maximum|max|partial|extra)\s+(?:credit|marks?|points?|score)\b
     |\b(?:mark|count|grade|rate|score|credit|tick|treat|consider|accept|award|record|set|log)\b[^.?!]{0,60}
         \b(?:as\s+(?:covered|correct|complete|passed|said|mentioned|true|answered|met)|covered|full(?:y)?\s+(?:covered|marks?))\b
@@ -64,16 +65,19 @@ _TO_GRADER = re.compile(
     |^\W*(?:system|assistant|user|developer|admin|instruction|note\s+to\s+(?:the\s+)?\w+)\s*(?:message|prompt|note)?\s*[:\]>]
     |</?(?:system|instructions?|assistant|user|prompt)>
     |\b(?:this|my|the)\s+(?:answer|response|solution|reply)\s+(?:fully\s+|already\s+)?
-        (?:covers?|addresses|includes|contains|mentions|satisfies|hits|meets|touches)\b
+        (?:covers?|addresses|satisfies|hits|meets|touches)\b
+    |\b(?:this|my|the)\s+(?:answer|response|solution|reply)\s+(?:fully\s+|already\s+)?(?:includes|contains|mentions)
+        \s+(?:all|every|each|everything)\b
     |\b(?:all|every|each|any)\s+(?:of\s+)?(?:the\s+|your\s+)?(?:\w+\s+)?(?:points?|criteria|criterion|items?|checklist|boxes)\b
         [^.?!]{0,60}\b(?:covered|addressed|met|satisfied|mentioned|hit|ticked|checked|included|credit)
     |\b(?:i(?:'ve|\s+have)?|we(?:'ve|\s+have)?)\s+(?:now\s+|already\s+|just\s+|clearly\s+)?
         (?:covered|mentioned|addressed|demonstrated|hit|touched\s+on|satisfied|shown\s+(?:mastery|knowledge))\b
     |\bgive\s+me\s+(?:the\s+|full\s+|a\s+)?(?:credit|points|marks|pass|high|top|hire|strong)
-    |\bthe\s+candidate\s+(?:has|have|had|dealt|covered|explained|demonstrated|mentioned|discussed|showed|addressed|named|already|clearly)\b
+    |\bthe\s+candidate\s+(?:(?:has|have|clearly|already)\s+)*(?:dealt\s+with|covered|explained|demonstrated|mentioned|discussed|addressed)\b
     |\b(?:for|on)\s+(?:your|the)\s+checklist\b|\bevidence\s+field\b|\b(?:look|search|ask)\s+for\s+(?:any\s+)?(?:evidence|quotes)\b
-    |\b(?:addressed|covered|answered|demonstrated|satisfied)\s+in\s+full\b|\bfull\s+transcript\b
-    |\b(?:return|output|report|emit|print|assign|enter)\b[^.?!]{0,50}\b(?:covered|confidence\s+\d|(?:top|full)\s+(?:marks?|scores?))\b
+    |\b(?:addressed|covered|answered|demonstrated|satisfied)\s+in\s+full\b
+    |\b(?:return|output|report|emit|print|assign|enter)\b[^.?!]{0,50}
+        \b(?:as\s+covered|covered\s+for\s+(?:each|all|every)|confidence\s+\d|(?:top|full)\s+(?:marks?|scores?))\b
     |\bbenefit\s+of\s+the\s+doubt\b
     |\b(?:strong\s+hire|hire\s+me|pass(?:ing)?\s+(?:grade|score|mark))\b
     |\b(?:confidence|score|covered|state)\s*[=:]\s*["']?(?:1(?:\.0)?\b|true|100|covered|full)""",

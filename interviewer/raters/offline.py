@@ -27,6 +27,10 @@ MAX_SENTENCES = 40
 _PREPARED = 32
 _UNTRUSTED = frozenset({"asks", "list", "names", "recants"})
 _FEW = 4
+"""Sentences from which on an answer is more than a reply."""
+_ELSEWHERE = 2.35
+"""An answer that fits the rubric less than this talks of something else, however well single sentences fit (measured:
+off-topic answers at most 2.31, nineteen in twenty in plain words over 2.6, in an engineer's words over 3.3)."""
 _ECHO = 0.7
 _SILENT = frozenset({Intent.DONT_KNOW, Intent.MOVE_ON, Intent.OFF_TOPIC})
 """Intents that somebody who says a point can't have, whatever their words look like."""
@@ -142,7 +146,10 @@ def listen(rubric: Rubric, heard: Sequence[Sentence], answer: Answer) -> Evidenc
     # A short reply to what was asked claims something; a short piece of something longer names it.
     untrusted = _UNTRUSTED if answer.asked or len(kept) < _FEW else _UNTRUSTED | {"fragment"}
     doubtful = np.array([echoes[i] or named or bool(untrusted & s.guards) for i, s in enumerate(kept)])
-    return Evidence(rubric.compare(kept), ~doubtful, doubtful)
+    compared = rubric.compare(kept)
+    if not answer.asked and len(kept) >= _FEW:
+        doubtful |= compared.about() < _ELSEWHERE
+    return Evidence(compared, ~doubtful, doubtful)
 
 
 @dataclass(frozen=True)
