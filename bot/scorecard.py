@@ -132,8 +132,10 @@ def _open(card: Scorecard) -> Iterator[RenderableType]:
         PointState.UNSURE: "touched, not said",
         PointState.COVERED: "given away",
     }
+    wrong = {claim.point for claim in card.misconceptions}
     for point in rest:
-        line = Text.assemble((point.point, "cyan"), f" · {point.dimension}: {words.get(point.state, 'not heard')}")
+        heard = words[PointState.CHALLENGED] if point.point in wrong else words.get(point.state, "not heard")
+        line = Text.assemble((point.point, "cyan"), f" · {point.dimension}: {heard}")
         if point.doubt:
             line.append(f" (“{' '.join(clean(point.doubt).split())[:100]}”)", style="italic")
         yield Padding(line, (0, 0, 0, 2))

@@ -8,7 +8,7 @@ with the rubric; repetitions count once. Every quote is a literal piece of the a
 import asyncio
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -200,22 +200,36 @@ def verdicts(
     measured = heard.measure(evidence.trusted)
     judged = weigh(guide, measured, parameters, asked)
     credited = _credited(judged, measured, asked, guide)
+    ruled_out = {
+        i: _against(heard, measured, i)
+        for i in range(len(guide.rubric))
+        if i not in credited and judged.match[i] >= _NAMED and judged.doubt[i] >= _RULED_OUT
+    }
+    mistaken = _mistaken(heard, ruled_out)
     found: list[tuple[PointRating, Misconception | None]] = []
     for i, point in enumerate(guide.rubric):
         sure, best = round(float(judged.confidence[i]), 4), heard.sentences[int(measured.best[i])].text
         wrong = None
         if i in credited:
             rating = PointRating(point.id, PointState.COVERED, sure, best)
-        elif judged.match[i] >= _NAMED and judged.doubt[i] >= _RULED_OUT:
-            index, asserted = _against(heard, measured, i)
-            rating = PointRating(point.id, PointState.CHALLENGED, sure, heard.sentences[index].text)
-            wrong = Misconception(point.id, rating.quote) if asserted else None
+        elif i in ruled_out:
+            rating = PointRating(point.id, PointState.CHALLENGED, sure, heard.sentences[ruled_out[i][0]].text)
+            wrong = Misconception(point.id, rating.quote) if i in mistaken else None
         elif judged.match[i] >= judged.missing[i]:
             rating = PointRating(point.id, PointState.UNSURE, sure, best)
         else:
             rating = _unheard(point, sure, named[i])
         found.append((rating, wrong))
     return found
+
+
+def _mistaken(heard: Heard, ruled_out: Mapping[int, tuple[int, bool]]) -> set[int]:
+    """The points about which something wrong was asserted: a sentence is held against the one it is most wrong about."""
+    worst: dict[int, int] = {}
+    for i, (index, asserted) in ruled_out.items():
+        if asserted and (index not in worst or heard.wrong[index, i] > heard.wrong[index, worst[index]]):
+            worst[index] = i
+    return set(worst.values())
 
 
 def _unheard(point: RubricPoint, sure: float, named: bool) -> PointRating:
