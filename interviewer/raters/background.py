@@ -162,7 +162,7 @@ def dump(background: Background, vectors: Sequence[Vectors]) -> tuple[str, bytes
     texts = background.texts()
     rows: dict[str, Any] = {each.encoder.name: each.remembered(texts).astype(np.float16) for each in vectors}
     file = BytesIO()
-    np.savez_compressed(file, texts=_digest(texts), **rows)
+    np.savez(file, texts=_digest(texts), **rows)
     return json.dumps(asdict(background), indent=1, ensure_ascii=False) + "\n", file.getvalue()
 
 
