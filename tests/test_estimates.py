@@ -75,3 +75,10 @@ def test_any_text_can_be_read(text: str) -> None:
 def test_whatever_is_said_of_the_value_itself_is_right(value: float, unit: str) -> None:
     said = check(estimate(value, unit), f"I get {value:.6f} {unit}")
     assert said is None or said.right
+
+
+def test_unasked_a_number_counts_only_beside_the_estimates_own_things() -> None:
+    assert check(estimate(250, "workers"), "we run 250 pods", (), named=True) is None
+    said = check(estimate(250, "workers"), "we run 250 workers", (), named=True)
+    assert said is not None
+    assert said.right

@@ -202,6 +202,14 @@ def test_a_right_number_is_evidence_and_a_wrong_one_is_kept_for_the_scorecard(dr
     assert drive.state.points["loan-rate"].state is PointState.COVERED
 
 
+def test_a_right_number_stays_right_whatever_is_said_later(drive: Drive) -> None:
+    through(drive, Phase.ESTIMATES)
+    drive.answer(text="Roughly 40 loans a second")
+    drive.answer(text="2,000,000 records of 2 KB make 4 GB")
+    drive.answer(text="Or 9 GB, I think")
+    assert drive.state.estimated["shelf"].right
+
+
 def test_a_phase_whose_time_is_up_is_left(drive: Drive) -> None:
     drive.answer("lending", after=290)
     said = drive.answer(after=290)
