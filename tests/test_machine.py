@@ -130,6 +130,14 @@ def test_a_strong_answer_in_the_design_is_followed_deeper_as_often_as_the_level_
     assert drive.answer("copy-record").kind != "deeper"
 
 
+def test_when_all_was_said_early_the_deep_dive_goes_on_from_the_candidates_own_words(drive: Drive) -> None:
+    drive.answer(*(point.id for point in CASE.guide.rubric), text="All of it at once")
+    said = [drive.answer(text="Forty loans a second, say") for _ in range(8)]
+    deeper = next(turn for turn in said if turn.kind == "deeper")
+    assert deeper.phase is Phase.DEEP_DIVE
+    assert "All of it at once" in deeper.text
+
+
 def test_the_hint_ladder_climbs_from_the_probe_to_the_reveal_and_each_rung_costs(drive: Drive) -> None:
     drive.answer("lending")
     kinds = [drive.do(HintRequested(drive.now)).text for _ in range(4)]
