@@ -509,6 +509,7 @@ class RaterName(StrEnum):
     """A rater that can be measured."""
 
     OFFLINE = "offline"
+    MODEL = "model"
 
 
 @app.command("eval")
@@ -522,6 +523,8 @@ def evaluate(
     """Measure the rater on labelled answers: each question is judged by parameters fitted without it.
 
     Takes some minutes the first time. docs/rater.md says what the figures mean, and what they don't."""
+    if rater is RaterName.MODEL:
+        raise Refused("There is no model-backed rater yet; `--rater offline` measures the one there is.")
     try:
         from bot.evaluation import evaluate as measure
     except ModuleNotFoundError as missing:

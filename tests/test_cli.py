@@ -74,6 +74,16 @@ def test_questions_are_listed_by_company_topic_level_and_minutes(run: Run) -> No
     assert "Did you mean ticketing" in unknown.stderr
 
 
+def test_what_cannot_be_measured_is_said_before_minutes_have_passed(run: Run, tmp_path: Path) -> None:
+    none = run("eval", "--rater", "model")
+    assert (none.returncode, "no model-backed rater yet" in none.stderr) == (2, True)
+    missing = run("eval", "--against", tmp_path / "nothing.json")
+    assert (missing.returncode, "can't be read" in missing.stderr) == (2, True)
+    (tmp_path / "bad.json").write_text("not json")
+    bad = run("eval", "--against", tmp_path / "bad.json")
+    assert (bad.returncode, "is no JSON" in bad.stderr) == (2, True)
+
+
 def test_a_question_of_ones_own_is_begun_checked_and_asked_beside_the_banks(run: Run, tmp_path: Path) -> None:
     own = tmp_path / "own"
     assert "Say where: `--in FOLDER`" in run("questions", "new", "lunch-orders").stderr
