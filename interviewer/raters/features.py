@@ -112,6 +112,7 @@ class Rubric:
         points = case.guide.rubric
         elsewhere = background.claims_beside(case.question.id)
         self.echo = Echo(tuple(_interviewer_says(case)))
+        self.hidden = Echo(tuple(point.statement for point in points))
         self._tones = background.tones
         self._lexicon = _Lexicon([said(point) for point in points], background)
         self.vocabulary = self._lexicon.vocabulary

@@ -79,6 +79,13 @@ _TO_GRADER = re.compile(
     |\b(?:return|output|report|emit|print|assign|enter)\b[^.?!]{0,50}
         \b(?:as\s+covered|covered\s+for\s+(?:each|all|every)|confidence\s+\d|(?:top|full)\s+(?:marks?|scores?))\b
     |\bbenefit\s+of\s+the\s+doubt\b
+    |\bthe\s+(?:strong|good|ideal|perfect|senior|staff)\s+candidate\b
+    |\b(?:whoever|whatever|anyone|the\s+\w+)\s+(?:\w+\s+)?(?:(?:who|that|which)\s+)?(?:is\s+)?(?:marks?|marking|grades?|grading|rates?|rating|scores?|scoring)\s+
+        (?:this|the\s+(?:session|interview|answers?|candidate|message|transcript))\b
+    |\b(?:person|people|somebody|someone|anyone|whoever)\s+(?:who\s+)?(?:marks?|grades?|rates?|scores?)\b
+    |\bmarked?\s+(?:yes|positive(?:ly)?|as\s+(?:said|done|passed))\b|\bfills?\s+in\s+(?:every|each|all)\b
+    |\b(?:interviewing|marking|grading|rating|scoring|evaluation)\s+(?:assistant|model|system|bot|tool|script|pipeline|agent)\b
+    |\b(?:rat|grad|mark|scor|judg|evaluat)(?:e|es|ing|s)?\s+(?:this|the|my)\s+(?:message|answer|reply|response|interview|session|transcript)\b
     |\b(?:strong\s+hire|hire\s+me|pass(?:ing)?\s+(?:grade|score|mark))\b
     |\b(?:confidence|score|covered|state)\s*[=:]\s*["']?(?:1(?:\.0)?\b|true|100|covered|full)""",
     re.IGNORECASE | re.VERBOSE,
@@ -116,6 +123,15 @@ _ELSE = re.compile(
     r"\b(?:otherwise|or\s+else|if\s+(?:we|i|it|they|you)\s+(?:don't|didn't|doesn't|wouldn't))\b[^.;]*", re.IGNORECASE
 )
 _SPECIFIC = re.compile(r"[=<>{}()→≈]|->|\d")
+# A form filled in, a ticked list, a row of a table: somebody's record of an answer is no answer.
+_FORM = re.compile(
+    r"""^\s*(?:\[[xX✓✔]\]|[{}\[\]<|]) | [✓✔☑✅] | \|[^|]*\|
+    | "(?:id|point|verdict|quote|covered|confidence|score|evidence)"\s*: | \b(?:quote|verdict|(?<!not[ ])covered)\s*[:=]""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CODED = re.compile(r"[\w+/=-]{60,}|(?:\b\w\b[ .-]){8,}")
+"""Letters that are no words: base64, s p a c e d out."""
+_IN_QUOTES = re.compile(r'“[^”]*”|"[^"]*"|„[^“]*“|«[^»]*»|(?<!\w)\'[^\']{12,}\'(?!\w)')
 _RECANTS = re.compile(
     r"^\W*(?:(?:but\s+)?(?:then\s+again|on\s+second\s+thoughts?|actually,?\s+(?:no|scrap|forget)|no,?\s+wait|scratch\s+that|i\s+take\s+that\s+back))\b",
     re.IGNORECASE,
@@ -195,8 +211,10 @@ def _guards(plain: str, found: Sequence[str]) -> Iterable[str]:
         yield "to-grader"
     if _NAMES_ONLY.search(plain):
         yield "names"
-    if is_list(plain, found):
+    if is_list(plain, found) or _FORM.search(plain) or _CODED.search(plain):
         yield "list"
+    if 3 * len(words(_IN_QUOTES.sub(" ", plain))) < len(found):
+        yield "quotes"
     if len(found) < _CLAIM and not _SPECIFIC.search(plain):
         yield "fragment"
     if _REFUSES.search(_ELSE.sub(" ", plain.replace("’", "'"))):
@@ -277,6 +295,18 @@ class Echo:
         runs = sum(run in self._runs for run in own) / len(own) if own else 0.0
         # Half the runs of four are as telling as most of the words: nobody finds the same phrases by chance.
         return max(bag, min(1.0, 1.4 * runs))
+
+    def copied(self, sentence: Sentence) -> bool:
+        """Whether half of a sentence's runs of four words, and not just one or two, stand here word for word, or nearly all
+        that a long sentence says is in one sentence here."""
+        own = tuple(_runs(sentence.words))
+        if len(own) >= _PASTED and sum(run in self._runs for run in own) >= len(own) / 2:
+            return True
+        stems = frozenset(stem for stem in content(sentence.plain) if not stem.isdecimal())
+        return len(stems) >= _LONG and any(len(stems & bag) >= _NEARLY * len(stems) for bag in self._bags)
+
+
+_PASTED, _LONG, _NEARLY = 3, 8, 0.65
 
 
 def _runs(found: Sequence[str], size: int = 4) -> Iterable[tuple[str, ...]]:
