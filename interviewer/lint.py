@@ -26,7 +26,7 @@ TELLING = 0.5
 
 _PLACEHOLDER = re.compile(r"\b(?:TODO|TBD|FIXME|XXX|lorem ipsum|placeholder)\b|\?\?\?|\{\{|^\W+$", re.IGNORECASE)
 _SCALE = re.compile(r"\d+|\b(?:hundred|thousand|million|billion|trillion)s?\b", re.IGNORECASE)
-_TECHNOLOGY = re.compile(
+TECHNOLOGY = re.compile(
     r"""\b(?:kafka|rabbitmq|kinesis|pub/?sub|sqs|sns|nats|redis|valkey|memcached|postgres(?:ql)?|mysql|sqlite|oracle\sdb
     |dynamo(?:db)?|cassandra|scylla|hbase|bigtable|spanner|cockroach(?:db)?|mongo(?:db)?|clickhouse|snowflake|bigquery|druid|pinot
     |s3|gcs|hdfs|hadoop|parquet|rocksdb|leveldb|elastic(?:search)?|opensearch|lucene|solr|flink|spark|airflow|temporal|celery|cron
@@ -269,7 +269,7 @@ def _vocabulary(sheet: _Sheet) -> Iterator[Fault]:
                 yield sheet.fault(place, f"{word!r} is one of the point's `concepts`: ask without giving it away")
             if text and _gives_away(point.statement, text):
                 yield sheet.fault(place, "this is the statement itself: ask without giving it away")
-        if named := _TECHNOLOGY.search(point.probe):
+        if named := TECHNOLOGY.search(point.probe):
             yield sheet.fault((*loc, "probe"), f"{named.group()!r} is a technology: ask for what it should do instead")
 
 

