@@ -21,6 +21,7 @@ from interviewer.model import (
     PointState,
     Progress,
     Rating,
+    Review,
     RubricPoint,
     Source,
 )
@@ -70,12 +71,44 @@ def hear(interview: Interview, case: Case, rating: Rating, heard: Answered | Dis
     for point in case.guide.rubric:
         before = progress(interview, point.id)
         if point.id in ratings and before.hints < REVEALED:
-            points[point.id] = _advance(before, ratings[point.id], interview, heard)
+            after = _advance(before, ratings[point.id], interview, heard)
+            # Whoever credited it before settled it; else the latest look at it counts.
+            settled = before.state is PointState.COVERED
+            points[point.id] = after if settled else replace(after, split=ratings[point.id].split)
     for misconception in rating.misconceptions:
         known = misconception.point in points and points[misconception.point].state is not PointState.COVERED
         if known and _literal(misconception.quote, heard.text):
             points[misconception.point] = replace(points[misconception.point], misconception=misconception.quote)
     return _reckon(replace(interview, points=points), case, heard)
+
+
+def review(interview: Interview, case: Case, rating: Rating, waiting: Review) -> Interview:
+    """The interview with a better rating in the place of the provisional one; what was done about a point since stays."""
+    again = hear(waiting.before, case, rating, waiting.heard)
+    points: dict[str, Progress] = {}
+    for id in dict.fromkeys((*interview.points, *again.points)):
+        known, now = progress(again, id), progress(interview, id)
+        # Asked about a contradiction just now, the candidate decides: until then nothing is credited.
+        confronted = now.challenged and not progress(waiting.before, id).challenged
+        withdrawn = confronted and known.state is PointState.COVERED and bool(known.doubt)
+        points[id] = replace(
+            known,
+            state=PointState.CHALLENGED if withdrawn else known.state,
+            asked=now.asked,
+            challenged=now.challenged,
+            dug=now.dug,
+            closed=now.closed,
+            hints=now.hints,
+        )
+    return replace(
+        interview,
+        points=points,
+        gradable=again.gradable,
+        raters=again.raters,
+        estimated=again.estimated,
+        stalls=0 if newly_covered(waiting.before, again) else interview.stalls,
+        reviewing=None,
+    )
 
 
 def newly_covered(before: Interview, after: Interview) -> tuple[str, ...]:

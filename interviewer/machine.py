@@ -5,6 +5,7 @@ from top to bottom: `EVENTS`, which event means something at which stage; `REPLI
 first that applies; `ENTER`, how each phase opens. An event that means nothing now changes nothing.
 
 A turn is `Answered` -> Rate -> `Rated` -> Word -> `Worded` -> Say: the machine asks, the runner obeys and reports back.
+A provisional rating is good enough to choose a reply; the better one (`Reviewed`) is entered before the reply is said.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from interviewer import clock
-from interviewer.ledger import REVEALED, expected, hear, mark, newly_covered, outstanding, progress
+from interviewer.ledger import REVEALED, expected, hear, mark, newly_covered, outstanding, progress, review
 from interviewer.model import (
     Answered,
     Case,
@@ -43,13 +44,17 @@ from interviewer.model import (
     Record,
     RepeatRequested,
     Resumed,
+    Review,
+    Reviewed,
     RubricPoint,
     Say,
     Settings,
     Speaker,
     Started,
     TimeRequested,
+    Trouble,
     Turn,
+    Usage,
     Word,
     Worded,
 )
@@ -135,22 +140,38 @@ def _weigh(interview: Interview, event: Rated, case: Case) -> Step:
     """Enter a rating and reply with the first row of `REPLIES` that applies."""
     heard = interview.hearing
     assert heard is not None  # the stage says so
-    before = replace(interview, hearing=None)
+    before = _charged(replace(interview, hearing=None), event.rating.usage, event.rating.trouble)
     if before.phase is Phase.BRIEFING and event.rating.gradable and event.rating.intent not in CHAT:
         before = _reach(before, Phase.REQUIREMENTS)
     after = hear(before, case, event.rating, heard)
     if isinstance(heard, Disputed):
         return _word(after, _reconsidered(before, after, case, heard))
+    if event.rating.provisional:
+        after = replace(after, reviewing=Review(heard, before))
     view = View(before, _count_stalls(before, after, event.rating), case, event.rating, heard)
     reply = next(reply for applies, reply in REPLIES if applies(view))
     interview, moves = reply(view)
     return _word(interview, *_in_passing(view), *moves)
 
 
+def _review(interview: Interview, event: Reviewed, case: Case) -> Step:
+    """Enter the better rating of the answer that is being replied to; the reply stays what it is."""
+    interview = _charged(interview, event.rating.usage, event.rating.trouble)
+    waiting = interview.reviewing
+    return (review(interview, case, event.rating, waiting) if waiting else interview), ()
+
+
+def _charged(interview: Interview, usage: Usage, trouble: Trouble | None) -> Interview:
+    """What a language model was asked for is added up; why it was of no use is kept until it is told."""
+    return replace(interview, usage=interview.usage + usage, trouble=interview.trouble or trouble)
+
+
 def _say(interview: Interview, event: Worded, case: Case) -> Step:
     """Say the first wording of each move that breaks no rule of `speech.py`; the clock runs from here."""
     moves = interview.wording
-    options = [event.options[i] if i < len(event.options) else () for i in range(len(moves))]
+    for wording in event.wordings:
+        interview = _charged(interview, wording.usage, wording.trouble)
+    options = [event.wordings[i].options if i < len(event.wordings) else () for i in range(len(moves))]
     parts, said = compose(interview, case, moves, options)
     words = {move.kind: part for move, part in zip(moves, parts, strict=True)}
     timed = not interview.paused and interview.phase not in {Phase.DEBRIEF, Phase.FINISHED}
@@ -160,6 +181,7 @@ def _say(interview: Interview, event: Worded, case: Case) -> Step:
     interview = replace(
         interview,
         wording=(),
+        reviewing=None,
         said=(*interview.said, *(mark for mark in said if mark not in interview.said)),
         turns=interview.turns + 1,
         since=event.at if timed else None,
@@ -169,6 +191,10 @@ def _say(interview: Interview, event: Worded, case: Case) -> Step:
 
 
 def _word(interview: Interview, *moves: Move) -> Step:
+    if interview.trouble and not interview.told:
+        moves = (Move(MoveKind.ON_MY_OWN, material={"why": interview.trouble.value}), *moves)
+        interview = replace(interview, told=True)
+    interview = replace(interview, trouble=None)
     return replace(interview, wording=moves), (Word(moves),)
 
 
@@ -230,7 +256,7 @@ def _dispute(interview: Interview, event: Disputed, case: Case) -> Step:
         )
         return interview, (Record(line), *effects)
     shown = (point.statement, *point.hints)
-    return replace(interview, hearing=event), (Record(line), Rate(event.argument, point.id, shown))
+    return replace(interview, hearing=event), (Record(line), Rate(event.argument, point.id, shown, final=True))
 
 
 def _show_model_answer(interview: Interview, event: ModelAnswerRequested, case: Case) -> Step:
@@ -285,7 +311,7 @@ EVENTS: Mapping[Stage, Mapping[type, Rule]] = {
         Ended:           _returning(_end),
     },
     Stage.RATING:  {Rated: _weigh},
-    Stage.WORDING: {Worded: _say},
+    Stage.WORDING: {Reviewed: _review, Worded: _say},
     Stage.DISPUTES: {
         Answered:             _stay,
         Disputed:             _dispute,

@@ -3,6 +3,7 @@
 Every method runs without awaiting anything, so each is as indivisible as the Lua script it stands for.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -38,6 +39,7 @@ class MemoryStore:
         self._threads: dict[str, _Thread] = {}
         self._fence = 0
         self._begun: dict[str, dict[str, float]] = {}
+        self._spent: Counter[str] = Counter()
 
     async def admit(self, event: str, inbound: Inbound) -> bool:
         kept = self._threads.setdefault(inbound.thread, _Thread())
@@ -151,6 +153,10 @@ class MemoryStore:
     async def threads(self, candidate: str) -> tuple[str, ...]:
         begun = self._begun.get(candidate, {})
         return tuple(sorted(begun, key=lambda thread: (begun[thread], thread)))
+
+    async def spend(self, account: str, tokens: int) -> int:
+        self._spent[account] += tokens
+        return self._spent[account]
 
     async def forget(self, thread: str) -> None:
         self._threads.pop(thread, None)

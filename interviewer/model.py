@@ -155,6 +155,19 @@ class MoveKind(StrEnum):
     NOT_DISPUTABLE = "not-disputable"
     MODEL_ANSWER = "model-answer"
     FAREWELL = "farewell"
+    ON_MY_OWN = "on-my-own"
+
+
+class Trouble(StrEnum):
+    """Why a language model was of no use for a turn."""
+
+    UNREACHABLE = "unreachable"
+    BUSY = "busy"
+    KEY = "key"
+    UNKNOWN = "unknown"
+    FILTERED = "filtered"
+    UNUSABLE = "unusable"
+    BUDGET = "budget"
 
 
 class Verdict(StrEnum):
@@ -318,6 +331,29 @@ class Turn:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What language models were asked for: calls, and tokens read, of those read from the provider's cache, and written."""
+
+    calls: int = 0
+    read: int = 0
+    cached: int = 0
+    written: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written, those from a cache included."""
+        return self.read + self.written
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.calls + other.calls,
+            self.read + other.read,
+            self.cached + other.cached,
+            self.written + other.written,
+        )
+
+
 # --- judging --------------------------------------------------------------------------------------------------------
 
 
@@ -326,23 +362,27 @@ class Answer:
     """What a rater is asked to judge.
 
     `asked` is the point whose probe, challenge or hint this replies to ("" for none): it is judged as a direct answer.
-    `heard` is what the interviewer has said so far, so that repeating it earns nothing.
+    `heard` is what the interviewer has said so far, so that repeating it earns nothing. `frugal`: the interview has used up
+    what it may spend on language models. `final`: a provisional rating won't do.
     """
 
     text: str
     asked: str = ""
     heard: tuple[str, ...] = ()
+    frugal: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True)
 class PointRating:
     """A rater's view of one point. `confidence` is the estimated probability (0-1) that the point is covered;
-    `quote` is a literal piece of the answer: always there when covered or challenged."""
+    `quote` is a literal piece of the answer: always there when covered or challenged. `split`: two raters disagreed."""
 
     point: str
     state: PointState
     confidence: float
     quote: str = ""
+    split: bool = False
 
 
 @dataclass(frozen=True)
@@ -358,7 +398,8 @@ class Rating:
     """A rater's view of one answer: every point of the guide once, in the guide's order.
 
     `gradable` is False for an empty or meaningless text: then every point is missing. `fact` names the fact that answers
-    a clarifying question ("" if none does)."""
+    a clarifying question ("" if none does). `provisional`: good enough to reply to, and a better rating of the same answer
+    follows."""
 
     intent: Intent
     gradable: bool
@@ -366,6 +407,9 @@ class Rating:
     misconceptions: tuple[Misconception, ...] = ()
     fact: str = ""
     rater: str = "offline"
+    provisional: bool = False
+    usage: Usage = Usage()
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True)
@@ -396,6 +440,8 @@ class Progress:
     closed: bool = False
     misconception: str = ""
     disputed: bool = False
+    split: bool = False
+    """Whether two raters disagreed about it when it was last looked at."""
 
 
 @dataclass(frozen=True)
@@ -418,6 +464,15 @@ class Move:
     kind: MoveKind
     point: str = ""
     material: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A move in words: `options` in order of preference, the later ones plainer."""
+
+    options: tuple[str, ...]
+    usage: Usage = Usage()
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True)
@@ -463,6 +518,22 @@ class Interview:
     """The answer a rating is awaited for."""
     wording: tuple[Move, ...] = ()
     """The reply a wording is awaited for."""
+    reviewing: "Review | None" = None
+    """The answer that was replied to after a provisional rating; a better one is awaited."""
+    usage: Usage = Usage()
+    """What language models have been asked for so far."""
+    trouble: Trouble | None = None
+    """Why the interviewer had to do without a language model, until the candidate is told."""
+    told: bool = False
+    """Whether the candidate was told; once is enough."""
+
+
+@dataclass(frozen=True)
+class Review:
+    """An answer, and the interview as it was before the answer's provisional rating."""
+
+    heard: "Answered"
+    before: Interview
 
 
 # --- events: past tense ---------------------------------------------------------------------------------------------
@@ -499,10 +570,18 @@ class Rated:
 
 
 @dataclass(frozen=True)
-class Worded:
-    """For each move of `Word`, wordings in order of preference; the machine says the first that breaks no rule."""
+class Reviewed:
+    """The better rating of an answer that was replied to after a provisional one is there."""
 
-    options: tuple[tuple[str, ...], ...]
+    rating: Rating
+    at: float
+
+
+@dataclass(frozen=True)
+class Worded:
+    """Each move of `Word` in words; the machine says the first wording of each that breaks no rule."""
+
+    wordings: tuple[Wording, ...]
     at: float
 
 
@@ -564,6 +643,7 @@ Event = (
     Started
     | Answered
     | Rated
+    | Reviewed
     | Worded
     | HintRequested
     | TimeRequested
@@ -582,11 +662,13 @@ Event = (
 
 @dataclass(frozen=True)
 class Rate:
-    """Judge this text; answer with `Rated`. `shown` is what the candidate has been shown outside the transcript."""
+    """Judge this text; answer with `Rated`. `shown` is what the candidate has been shown outside the transcript; `final`: a
+    provisional rating won't do."""
 
     text: str
     asked: str = ""
     shown: tuple[str, ...] = ()
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -646,6 +728,8 @@ class PointScore:
     evidence: Evidence | None = None
     doubt: str = ""
     hints: int = 0
+    split: bool = False
+    """Two raters disagreed: worth a second look."""
 
 
 @dataclass(frozen=True)

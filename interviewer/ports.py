@@ -3,11 +3,29 @@
 `runner.py` is written against these alone. Every implementation of a port passes the same contract suite in `tests/`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, TypeVar
 
-from interviewer.model import Answer, Case, Inbound, Interview, Move, Rating, Scorecard, Turn
+from pydantic import BaseModel
+
+from interviewer.model import (
+    Answer,
+    Case,
+    Inbound,
+    Interview,
+    Mode,
+    Move,
+    Rating,
+    Scorecard,
+    Trouble,
+    Turn,
+    Usage,
+    Wording,
+)
+
+NOTHING = Usage()
 
 
 @dataclass(frozen=True)
@@ -102,6 +120,10 @@ class Store(Protocol):
         """The threads of the candidate's interviews, the latest last; one that was forgotten or ran out may be among them."""
         ...
 
+    async def spend(self, account: str, tokens: int) -> int:
+        """Add tokens to what an account has used (0 only looks) and return the sum. An account lasts two days."""
+        ...
+
     async def forget(self, thread: str) -> None:
         """Delete everything the thread has in the store."""
         ...
@@ -110,13 +132,83 @@ class Store(Protocol):
 class Rater(Protocol):
     """Judges an answer against a guide. Never raises for anything a candidate can write."""
 
-    async def rate(self, case: Case, answer: Answer) -> Rating: ...
+    def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
+        """One rating, or a provisional one that can be replied to at once and then a better one. Only the last counts."""
+        ...
+
+
+async def final(ratings: AsyncGenerator[Rating]) -> Rating:
+    """The last of an answer's ratings, the one that counts."""
+    return [rating async for rating in ratings][-1]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a move is said: all that a voice may know besides the move. `seed` goes round from turn to turn.
+
+    `asked` and `answered` are the last exchange, what the interviewer said and what the candidate replied. `leads`: of the
+    moves of a message this is the one that carries it. `frugal`: as in an `Answer`."""
+
+    persona: str = "calm"
+    mode: Mode = Mode.PRACTICE
+    seed: int = 0
+    asked: str = ""
+    answered: str = ""
+    leads: bool = True
+    frugal: bool = False
 
 
 class Voice(Protocol):
-    """Puts a move into words: wordings in order of preference, the later ones plainer."""
+    """Puts a move into words. Never raises for anything a candidate can write."""
 
-    async def word(self, move: Move, persona: str, seed: int) -> tuple[str, ...]: ...
+    async def word(self, move: Move, moment: Moment, hear: Callable[[str], None]) -> Wording:
+        """The move's wordings. One that comes bit by bit is passed to `hear` as far as it has come."""
+        ...
+
+
+class Role(StrEnum):
+    """Who speaks a line of what a language model is given."""
+
+    INSTRUCTIONS = "instructions"
+    INTERVIEWER = "interviewer"
+    CANDIDATE = "candidate"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of what a language model is given."""
+
+    role: Role
+    text: str
+
+
+class ModelTrouble(Exception):
+    """A language model was of no use. `trouble` says why, the text says what an operator can do."""
+
+    def __init__(self, trouble: Trouble, text: str, usage: Usage = NOTHING) -> None:
+        super().__init__(text)
+        self.trouble = trouble
+        self.usage = usage
+
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+class LanguageModel(Protocol):
+    """A chat model. Both methods raise ModelTrouble, and nothing else, whatever the model or the way to it does."""
+
+    @property
+    def name(self) -> str:
+        """What it is called on a scorecard."""
+        ...
+
+    async def say(self, lines: Sequence[Line], hear: Callable[[str], None]) -> tuple[str, Usage]:
+        """What it says; `hear` is given all of it that has come so far, each time more has come."""
+        ...
+
+    async def fill(self, lines: Sequence[Line], form: type[Form]) -> tuple[Form, Usage]:
+        """The form filled in."""
+        ...
 
 
 class Undeliverable(Exception):
@@ -127,6 +219,10 @@ class ChatPlatform(Protocol):
     """Where posts go. Delivered at least once; a platform that can, drops a key it has seen. Raises `Undeliverable`."""
 
     async def post(self, post: Post) -> None: ...
+
+    def preview(self, thread: str, text: str) -> None:
+        """What the interviewer is saying, as far as it has come; the post that follows may say something else."""
+        ...
 
 
 class Clock(Protocol):

@@ -2,10 +2,12 @@
 
 A prompt is YAML front matter between `---` lines (`purpose`, `variables`, perhaps `asks`) and then one or more wordings
 separated by `***` lines. A placeholder is `$name`, a dollar is `$$`. A wording asks one question at most; where `asks`
-names a variable, that variable brings the question and the wording has none of its own.
+names a variable, that variable brings the question and the wording has none of its own. A prompt for a language model is
+`free` of that rule; a persona says how many words are its `longest` message and what it `never` says (regular expressions).
 """
 
 import itertools
+import re
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +45,8 @@ class Prompt:
     variables: tuple[str, ...]
     asks: str
     wordings: tuple[str, ...]
+    longest: int = 0
+    never: tuple[re.Pattern[str], ...] = ()
 
 
 class Prompts:
@@ -96,6 +100,14 @@ def _variable(name: str) -> str:
     return name
 
 
+def _pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r:.60} is no regular expression: {error}") from None
+    return pattern
+
+
 Variable = Annotated[str, Field(min_length=1), AfterValidator(_variable)]
 
 
@@ -103,6 +115,9 @@ class _FrontMatter(Entry):
     purpose: Annotated[str, Field(min_length=1)]
     variables: list[Variable]
     asks: Variable | None = None
+    free: bool = False
+    longest: Annotated[int, Field(ge=10)] | None = None
+    never: Annotated[list[Annotated[str, AfterValidator(_pattern)]], Field(default_factory=list)]
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,8 @@ def _load(path: Path, name: str) -> Prompt:
     if faults:
         raise PromptError(sorted(faults))
     texts = tuple(wording.text for wording in wordings)
-    return Prompt(name, front.purpose, tuple(front.variables), front.asks or "", texts)
+    never = tuple(re.compile(pattern, re.IGNORECASE) for pattern in front.never)
+    return Prompt(name, front.purpose, tuple(front.variables), front.asks or "", texts, front.longest or 0, never)
 
 
 def _wordings(lines: Sequence[str], first_line: int) -> list[_Wording]:
@@ -175,7 +191,7 @@ def _wording_faults(front: _FrontMatter, text: str) -> Iterator[tuple[int, str]]
     marks = [offset for offset, sign in enumerate(text) if sign == "?"]
     if front.asks and marks:
         yield marks[0], f"${front.asks} brings the question: take this question mark away"
-    elif len(marks) > 1:
+    elif len(marks) > 1 and not front.free:
         yield marks[1], "a second question mark: ask one question at a time"
     if front.asks and front.asks not in mentioned:
         yield 0, f"${front.asks}, which brings the question, is missing here: write it in"

@@ -8,7 +8,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
 from zlib import crc32
 
@@ -33,9 +36,11 @@ from interviewer.model import (
     Phase,
     Rate,
     Rated,
+    Rating,
     Record,
     RepeatRequested,
     Resumed,
+    Reviewed,
     Say,
     Speaker,
     Started,
@@ -43,8 +48,21 @@ from interviewer.model import (
     Turn,
     Word,
     Worded,
+    Wording,
 )
-from interviewer.ports import ChatPlatform, Clock, Lease, Post, Rater, Store, Undeliverable, Voice
+from interviewer.ports import (
+    NOTHING,
+    ChatPlatform,
+    Clock,
+    Lease,
+    Moment,
+    Post,
+    Rater,
+    Store,
+    Undeliverable,
+    Voice,
+    final,
+)
 from interviewer.scoring import scorecard
 
 logger = logging.getLogger(__name__)
@@ -54,11 +72,20 @@ Settled = Callable[[Sequence[Message]], bool]
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """The tokens that language models may be asked for: an interview, and a day (UTC) for a person and for a workspace."""
+
+    interview: int = 400_000
+    person: int = 1_000_000
+    workspace: int = 20_000_000
+
+
+@dataclass(frozen=True)
 class Ports:
     """What a turn needs of the outside world.
 
     `notices` has the words for "set-aside", "not-started" and "already-running". A message whose turn broke off `tries`
-    times is set aside."""
+    times is set aside. `workspace` names the workspace of a thread, "" where there is none."""
 
     store: Store
     rater: Rater
@@ -68,6 +95,8 @@ class Ports:
     bank: Callable[[str], Case]
     notices: Mapping[str, str]
     tries: int = 5
+    allowance: Allowance = Allowance()
+    workspace: Callable[[str], str] = lambda _: ""
 
 
 async def run_turn(ports: Ports, thread: str, owner: str, settled: Settled = lambda _: True) -> int:
@@ -184,33 +213,100 @@ async def _play(ports: Ports, lease: Lease, event: Event) -> tuple[Interview | N
     settings = event.settings if isinstance(event, Started) else interview and interview.settings
     case = ports.bank(settings.question if settings else "")
     before = lease.transcript[len(lease.transcript) - interview.turns :] if interview else ()
+    spent = interview.usage if interview else NOTHING
+    frugal = await _frugal(ports, lease.thread, interview)
     lines: list[Turn] = []
     posts: list[Post] = []
     events = deque([event])
-    while events:
-        interview, effects = step(interview, events.popleft(), case)
-        for effect in effects:
-            match effect:
-                case Rate(text, asked, shown):
-                    answer = Answer(text, asked, (*_heard(before), *_heard(lines), *shown))
-                    events.append(Rated(await ports.rater.rate(case, answer), ports.clock()))
-                case Word(moves):
-                    events.append(Worded(await _word(ports.voice, interview, moves), ports.clock()))
-                case Say(turn, with_scorecard):
-                    lines.append(turn)
-                    card = scorecard(interview, case) if interview and with_scorecard else None
-                    posts.append(Post(_key(lease, len(posts)), lease.thread, turn, card))
-                case Record(turn):
-                    lines.append(turn)
+    async with AsyncExitStack() as ratings:
+        better: asyncio.Task[Rating] | None = None
+        while events:
+            interview, effects = step(interview, events.popleft(), case)
+            for effect in effects:
+                match effect:
+                    case Rate(text, asked, shown, at_last):
+                        answer = Answer(text, asked, (*shown, *_heard(before), *_heard(lines)), frugal, at_last)
+                        rated = await ratings.enter_async_context(aclosing(ports.rater.rate(case, answer)))
+                        rating = await anext(rated)
+                        if rating.provisional:
+                            better = asyncio.create_task(final(rated))
+                            ratings.push_async_callback(_stop, better)
+                        events.append(Rated(rating, ports.clock()))
+                    case Word(moves):
+                        # The reply is worded while the answer is looked at again; both are in it when it is said.
+                        wordings = await _word(ports, lease.thread, interview, moves, (*before, *lines), frugal)
+                        if better:
+                            events.append(Reviewed(await better, ports.clock()))
+                            better = None
+                        events.append(Worded(wordings, ports.clock()))
+                    case Say(turn, with_scorecard):
+                        lines.append(turn)
+                        card = scorecard(interview, case) if interview and with_scorecard else None
+                        posts.append(Post(_key(lease, len(posts)), lease.thread, turn, card))
+                    case Record(turn):
+                        lines.append(turn)
+    if interview:
+        await _charge(ports, lease.thread, interview, interview.usage.tokens - spent.tokens)
     return interview, lines, posts
 
 
-async def _word(voice: Voice, interview: Interview | None, moves: Sequence[Move]) -> tuple[tuple[str, ...], ...]:
+async def _stop(task: asyncio.Task[Rating]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def _word(
+    ports: Ports, thread: str, interview: Interview | None, moves: Sequence[Move], said: Sequence[Turn], frugal: bool
+) -> tuple[Wording, ...]:
     """Every move in words, all at once. The seed is the same on every try of a turn, and goes round from turn to turn."""
-    id, turns, persona = (interview.id, interview.turns, interview.settings.persona) if interview else ("", 0, "")
-    seeds = [crc32(id.encode()) + turns + n for n in range(len(moves))]
-    wordings = (voice.word(move, persona, seed) for move, seed in zip(moves, seeds, strict=True))
-    return tuple(await asyncio.gather(*wordings))
+    if interview is None:
+        return ()
+    settings, seed = interview.settings, crc32(interview.id.encode()) + interview.turns
+    asked = next((turn.text for turn in reversed(said) if turn.speaker is Speaker.INTERVIEWER), "")
+    answered = next((turn.text for turn in reversed(said) if turn.speaker is Speaker.CANDIDATE), "")
+    moments = [
+        Moment(settings.persona, settings.mode, seed + n, asked, answered, n == len(moves) - 1, frugal)
+        for n in range(len(moves))
+    ]
+
+    hear = partial(ports.platform.preview, thread)
+    async with asyncio.TaskGroup() as voices:
+        words = (ports.voice.word(move, at, hear) for move, at in zip(moves, moments, strict=True))
+        tasks = [voices.create_task(word) for word in words]
+    return tuple(task.result() for task in tasks)
+
+
+# --- what language models may cost ----------------------------------------------------------------------------------
+
+
+def _accounts(ports: Ports, thread: str, interview: Interview) -> Mapping[str, int]:
+    """The accounts of this day that an interview's tokens go on, and what each allows."""
+    accounts = {account("person", interview.candidate, ports.clock()): ports.allowance.person}
+    if workspace := ports.workspace(thread):
+        accounts[account("workspace", workspace, ports.clock())] = ports.allowance.workspace
+    return accounts
+
+
+def account(kind: str, name: str, at: float) -> str:
+    """The account on which the tokens of somebody's day go."""
+    return f"{kind}:{name}:{datetime.fromtimestamp(at, UTC).date()}"
+
+
+async def _frugal(ports: Ports, thread: str, interview: Interview | None) -> bool:
+    """Whether one of the allowances is used up."""
+    if interview is None:
+        return False
+    if interview.usage.tokens >= ports.allowance.interview:
+        return True
+    accounts = _accounts(ports, thread, interview)
+    return any([await ports.store.spend(account, 0) >= allowed for account, allowed in accounts.items()])
+
+
+async def _charge(ports: Ports, thread: str, interview: Interview, tokens: int) -> None:
+    """Put a turn's tokens on their accounts; a turn that is run again after a crash is charged again, as it was by the model."""
+    if tokens:
+        for account in _accounts(ports, thread, interview):
+            await ports.store.spend(account, tokens)
 
 
 def _heard(lines: Sequence[Turn]) -> tuple[str, ...]:

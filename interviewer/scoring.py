@@ -197,6 +197,7 @@ def _point_score(interview: Interview, point: RubricPoint) -> PointScore:
         evidence=known.evidence if known.state is PointState.COVERED else None,
         doubt=known.doubt,
         hints=known.hints,
+        split=known.split,
     )
 
 

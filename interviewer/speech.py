@@ -23,7 +23,14 @@ SPOKEN = {
 QUESTION_MARKS = "?？؟⁇⁈⁉"
 PLAIN = "Go on."
 OPTIONAL = frozenset(
-    {MoveKind.OFFER_HINT, MoveKind.LET_GO, MoveKind.FEEDBACK, MoveKind.FEEDBACK_EMPTY, MoveKind.TIME_UP}
+    {
+        MoveKind.OFFER_HINT,
+        MoveKind.LET_GO,
+        MoveKind.FEEDBACK,
+        MoveKind.FEEDBACK_EMPTY,
+        MoveKind.TIME_UP,
+        MoveKind.ON_MY_OWN,
+    }
 )
 """Moves that go along with another and are left out when there is nothing new to say."""
 

@@ -10,6 +10,7 @@
     mb:{t:THREAD}:lock   string  180 s  the owner of the running turn; the TTL is a backstop only
     mb:{t:THREAD}:aside  list    30 d   messages set aside (reason, at, inbound), the newest 100
     mb:{c:CANDIDATE}:th  zset    30 d   thread -> second at which the candidate's interview began there
+    mb:{a:ACCOUNT}:tok   string  2 d    tokens that language models were asked for on the account of somebody's day
 
 Whoever holds the lock is a task that is redelivered until it ends, so a turn that meets a lock simply returns: the
 holder looks at the inbox again when it releases. The fence rises with every BEGIN and shuts out a holder presumed dead.
@@ -44,6 +45,7 @@ from interviewer.ports import Lease, Post, StoreUnavailable
 DAY = 24 * 3600
 KEEP = 30 * DAY
 CLAIM = 3 * DAY
+ACCOUNT = 2 * DAY
 LOCK_MS = 180_000
 
 _ADMIT = """
@@ -302,6 +304,15 @@ class RedisStore:
         with reaching(self._where):
             found: Any = await self._redis.zrange(f"mb:{{c:{candidate}}}:th", 0, -1)  # pyright: ignore[reportUnknownMemberType]
         return tuple(thread.decode() for thread in found)
+
+    async def spend(self, account: str, tokens: int) -> int:
+        key = f"mb:{{a:{account}}}:tok"
+        with reaching(self._where):
+            if not tokens:
+                return int(cast("bytes | None", await self._redis.get(key)) or 0)
+            spent = await self._redis.incrby(key, tokens)
+            await self._redis.expire(key, ACCOUNT)
+        return spent
 
     async def forget(self, thread: str) -> None:
         with reaching(self._where):

@@ -4,15 +4,19 @@ It proposes every wording of a move's prompt, starting at a place that changes f
 not sound like a form. `MATERIAL` says what each move brings along; it is checked against the prompts when a voice is made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from interviewer.model import Move, MoveKind, Phase
+from interviewer.model import Move, MoveKind, Trouble, Wording
+from interviewer.ports import Moment
 from interviewer.prompts import Prompts
 
+VARIANTS = {MoveKind.OPEN_PHASE: "phase", MoveKind.ON_MY_OWN: "why"}
+"""Moves with a prompt for each value of a piece of their material."""
 MATERIAL: Mapping[str, frozenset[str]] = {
     name: frozenset(variables.split())
     for name, variables in {
-        **{kind.value: "" for kind in MoveKind if kind is not MoveKind.OPEN_PHASE},
+        **{kind.value: "" for kind in MoveKind if kind not in VARIANTS},
+        **{f"on-my-own/{trouble.value}": "" for trouble in Trouble},
         "greet": "title level minutes",
         "present": "prompt",
         "answer": "fact",
@@ -44,6 +48,12 @@ MATERIAL: Mapping[str, frozenset[str]] = {
 """The variables of each prompt under `prompts/moves/`."""
 
 
+def prompt_name(move: Move) -> str:
+    """The prompt that a move is worded from."""
+    variant = VARIANTS.get(move.kind)
+    return f"moves/{move.kind.value}/{move.material[variant]}" if variant else f"moves/{move.kind.value}"
+
+
 class UnfitPrompt(ValueError):
     """A move's prompt asks for something the move does not bring, or leaves out what it does."""
 
@@ -60,12 +70,9 @@ class TemplateVoice:
                 raise UnfitPrompt(f"prompts/moves/{name}.md: declares {sorted(declared)}, but its move brings {wanted}")
         self._prompts = prompts
 
-    async def word(self, move: Move, persona: str, seed: int) -> tuple[str, ...]:
-        """The move's wordings, rotated by `seed`."""
-        material = dict(move.material)
-        name = move.kind.value
-        if move.kind is MoveKind.OPEN_PHASE:
-            name = f"{name}/{Phase(material.pop('phase'))}"
-        wordings = self._prompts.render(f"moves/{name}", material)
-        start = seed % len(wordings)
-        return wordings[start:] + wordings[:start]
+    async def word(self, move: Move, moment: Moment, hear: Callable[[str], None]) -> Wording:
+        """The move's wordings, rotated by the moment's seed."""
+        material = {name: text for name, text in move.material.items() if name != VARIANTS.get(move.kind)}
+        wordings = self._prompts.render(prompt_name(move), material)
+        start = moment.seed % len(wordings)
+        return Wording(wordings[start:] + wordings[:start])

@@ -1,7 +1,7 @@
 """A small question with a complete guide, and a harness that holds an interview with the machine and nothing else."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from interviewer.machine import step
 from interviewer.model import (
@@ -28,6 +28,7 @@ from interviewer.model import (
     Rated,
     Rating,
     Record,
+    Reviewed,
     RubricPoint,
     Say,
     Settings,
@@ -36,6 +37,7 @@ from interviewer.model import (
     Twist,
     Word,
     Worded,
+    Wording,
 )
 
 
@@ -151,26 +153,36 @@ class Drive:
         return self.do(Started("i1", "ada", self.settings, self.now))
 
     def answer(
-        self, *covered: str, text: str = "", rated: Rating | None = None, after: float = 30.0, **how: object
+        self,
+        *covered: str,
+        text: str = "",
+        rated: Rating | None = None,
+        better: Rating | None = None,
+        after: float = 30.0,
+        **how: object,
     ) -> Turn:
         """Write an answer `after` seconds and have it rated as told; what the interviewer says to it."""
         self.now += after
         self.written += 1
         text = text or f"answer number {self.written} about {', '.join(covered) or 'this and that'}"
         message = Message("t", f"m{self.written}", "ada", text, self.now)
-        return self.do(Answered((message,), self.now), rated or rating(*covered, text=text, **how))  # type: ignore[arg-type]
+        return self.do(Answered((message,), self.now), rated or rating(*covered, text=text, **how), better)  # type: ignore[arg-type]
 
-    def do(self, event: Event, rated: Rating | None = None) -> Turn:
-        """Give the machine an event and obey until nothing is left to do; the last thing said."""
+    def do(self, event: Event, rated: Rating | None = None, better: Rating | None = None) -> Turn:
+        """Give the machine an event and obey until nothing is left to do; the last thing said.
+
+        With a `better` rating the first is provisional, and the better one comes while the reply is worded."""
         queue: list[Event] = [event]
         while queue:
             self.interview, effects = step(self.interview, queue.pop(0), self.case)
             for effect in effects:
                 match effect:
                     case Rate():
-                        queue.append(Rated(rated or rating(text=effect.text), self.now))
+                        first = rated or rating(text=effect.text)
+                        queue.append(Rated(replace(first, provisional=True) if better else first, self.now))
                     case Word(moves):
-                        queue.append(Worded(tuple(tuple(self.voice(move)) for move in moves), self.now))
+                        queue += [Reviewed(better, self.now)] if better else []
+                        queue.append(Worded(tuple(Wording(tuple(self.voice(move))) for move in moves), self.now))
                     case Say(turn, scorecard):
                         self.transcript.append(turn)
                         self.scorecards += scorecard

@@ -1,11 +1,12 @@
 """Fakes of the ports, and makers of what candidates send: small and deterministic."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+from pydantic import BaseModel
 from redis.asyncio import Redis
 
 from interviewer.model import (
@@ -25,8 +26,10 @@ from interviewer.model import (
     Rating,
     RubricPoint,
     Settings,
+    Usage,
+    Wording,
 )
-from interviewer.ports import Post
+from interviewer.ports import Line, ModelTrouble, Moment, Post, Role, final
 
 CASE = Case(
     Question(id="shortener", title="A link shortener", prompt="Design a service that makes long links short."),
@@ -89,9 +92,9 @@ class EagerRater:
 
     asked: list[Answer] = field(default_factory=list[Answer])
 
-    async def rate(self, case: Case, answer: Answer) -> Rating:
+    async def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
         self.asked.append(answer)
-        return Rating(
+        yield Rating(
             intent=Intent.ANSWER,
             gradable=True,
             points=tuple(
@@ -110,18 +113,68 @@ class FailingRater:
     on: str
     rater: EagerRater = field(default_factory=EagerRater)
 
-    async def rate(self, case: Case, answer: Answer) -> Rating:
+    async def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
         if self.on in answer.text:
             raise ArithmeticError(self.on)
-        return await self.rater.rate(case, answer)
+        yield await final(self.rater.rate(case, answer))
 
 
 class PlainVoice:
     """Says what a move is and what it is made of, numbered, so that nothing is ever said twice."""
 
-    async def word(self, move: Move, persona: str, seed: int) -> tuple[str, ...]:
+    async def word(self, move: Move, moment: Moment, hear: Callable[[str], None]) -> Wording:
         material = " ".join(move.material.values()).replace("?", ".")
-        return (f"{move.kind}: {material} ({seed})", f"{move.kind} ({seed})")
+        return Wording((f"{move.kind}: {material} ({moment.seed})", f"{move.kind} ({moment.seed})"))
+
+
+COST = Usage(calls=1, read=100, cached=60, written=10)
+"""What every call of a scripted model takes."""
+Form = TypeVar("Form", bound=BaseModel)
+
+
+class ScriptedModel:
+    """A language model that says, fills in or raises one thing of its script after the other, the last one for ever.
+
+    `given` is what it was asked, call by call. It answers once `ready` is set, which it is unless told otherwise."""
+
+    name = "scripted"
+
+    def __init__(self, *script: str | BaseModel | ModelTrouble, held: bool = False) -> None:
+        self.given: list[tuple[Line, ...]] = []
+        self.reached, self.ready, self.cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._script = list(script)
+        if not held:
+            self.ready.set()
+
+    async def say(self, lines: Sequence[Line], hear: Callable[[str], None]) -> tuple[str, Usage]:
+        """A text, heard letter by letter."""
+        text = await self._next(lines)
+        assert isinstance(text, str)
+        for letters in range(1, len(text) + 1):
+            hear(text[:letters])
+        return text, COST
+
+    async def fill(self, lines: Sequence[Line], form: type[Form]) -> tuple[Form, Usage]:
+        filled = await self._next(lines)
+        assert isinstance(filled, form)
+        return filled, COST
+
+    def texts(self, role: Role) -> list[str]:
+        """What it was given in this role in its latest call."""
+        return [line.text for line in self.given[-1] if line.role is role]
+
+    async def _next(self, lines: Sequence[Line]) -> str | BaseModel:
+        self.given.append(tuple(lines))
+        self.reached.set()
+        try:
+            await self.ready.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        told = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if isinstance(told, ModelTrouble):
+            raise told
+        return told
 
 
 @dataclass
@@ -129,12 +182,16 @@ class Channel:
     """A platform that keeps what was posted; `before` runs ahead of every post and may refuse it."""
 
     posts: list[Post] = field(default_factory=list[Post])
+    previews: list[str] = field(default_factory=list[str])
     before: Callable[[Post], Awaitable[None]] | None = None
 
     async def post(self, post: Post) -> None:
         if self.before:
             await self.before(post)
         self.posts.append(post)
+
+    def preview(self, thread: str, text: str) -> None:
+        self.previews.append(text)
 
     def texts(self, thread: str) -> list[str]:
         return [post.turn.text for post in self.posts if post.thread == thread]

@@ -16,8 +16,8 @@ from docket import Docket
 
 from interviewer import embedded
 from interviewer.engine import Engine, Pace
-from interviewer.model import Case, CommandName
-from interviewer.ports import StoreUnavailable
+from interviewer.model import Answer, Case, CommandName, Rating
+from interviewer.ports import StoreUnavailable, final
 from interviewer.runner import Ports
 from interviewer.store import RedisStore
 from tests.fakes import (
@@ -227,10 +227,10 @@ class SlowRater(EagerRater):
         self.reached = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def rate(self, case: Case, answer: Any) -> Any:
+    async def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
         self.reached.set()
         await self.go_on.wait()
-        return await super().rate(case, answer)
+        yield await final(super().rate(case, answer))
 
 
 class RecoveringRater:
@@ -244,7 +244,7 @@ class RecoveringRater:
         if not self.failed.is_set():
             self.failed.set()
             raise ArithmeticError("once")
-        return await self.rater.rate(case, answer)
+        yield await final(self.rater.rate(case, answer))
 
 
 async def keep_typing(engine: Engine, answered: asyncio.Event) -> None:

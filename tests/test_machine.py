@@ -32,6 +32,7 @@ from interviewer.model import (
     Started,
     TimeRequested,
     Worded,
+    Wording,
 )
 from interviewer.scoring import credit
 from tests.cases import CASE, GUIDE, Drive, rating, settings
@@ -367,7 +368,7 @@ def test_a_finished_interview_is_over(drive: Drive) -> None:
 def test_late_and_illegal_events_change_nothing(drive: Drive) -> None:
     illegal: tuple[Event, ...] = (
         Rated(rating("lending", text="x"), 1.0),
-        Worded((("hello",),), 1.0),
+        Worded((Wording(("hello",)),), 1.0),
         Disputed("lending", "x", 1.0),
         Started("x", "y", settings(), 1.0),
     )

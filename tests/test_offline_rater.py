@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interviewer.model import Answer, Case, Fact, Guide, Intent, PointRating, PointState, Question, Rating, RubricPoint
+from interviewer.ports import final
 from interviewer.questions import data_root, load_bank
 from interviewer.raters.contrasts import read_contrasts
 from interviewer.raters.embedding import LazyEncoder, Vectors, encoders
@@ -501,7 +502,7 @@ def test_a_folder_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None
 async def test_the_event_loop_goes_on_while_an_answer_is_rated(rater: OfflineRater, scheduler: Case) -> None:
     text = " ".join(f"{LEASE[:-1]} number {i} of many different sentences." for i in range(25))
     rater.prepare(scheduler)
-    rating = asyncio.create_task(rater.rate(scheduler, Answer(text)))
+    rating = asyncio.create_task(final(rater.rate(scheduler, Answer(text))))
     gaps: list[float] = []
     last = time.perf_counter()
     while not rating.done():
@@ -515,7 +516,7 @@ async def test_the_event_loop_goes_on_while_an_answer_is_rated(rater: OfflineRat
 async def test_a_prepared_guide_leaves_nothing_to_embed_but_the_answer(rater: OfflineRater, shortener: Case) -> None:
     rater.prepare(shortener)
     before = rater.embedded
-    await rater.rate(shortener, Answer("Each app server gets a range of numbers from the central counter."))
+    await final(rater.rate(shortener, Answer("Each app server gets a range of numbers from the central counter.")))
     assert rater.embedded - before <= 2 * len(encoders())
 
 

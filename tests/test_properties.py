@@ -1,13 +1,14 @@
 """What holds for any history of an interview, whatever is written, however it is rated and whoever words the moves."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from interviewer.ledger import fold
+from interviewer.ledger import fold, hear, progress
 from interviewer.machine import step
 from interviewer.model import (
     Answered,
@@ -34,11 +35,14 @@ from interviewer.model import (
     Rating,
     RepeatRequested,
     Resumed,
+    Reviewed,
     Settings,
     Speaker,
     Started,
     TimeRequested,
+    Trouble,
     Worded,
+    Wording,
 )
 from interviewer.scoring import credit, scorecard
 from interviewer.speech import questions
@@ -67,7 +71,10 @@ ratings = st.builds(
     ).map(tuple),
     misconceptions=st.lists(st.builds(Misconception, POINTS | st.just("unknown"), quotes), max_size=2).map(tuple),
     fact=st.sampled_from(["readers", "unknown", ""]),
+    trouble=st.none() | st.sampled_from(Trouble),
 )
+judged = st.tuples(ratings) | st.tuples(ratings, ratings)
+"""A rating, or a provisional one and then a better one, which comes before the reply is worded."""
 voices = st.lists(
     st.lists(
         st.sampled_from(["Go on.", "Why? And how?", "Why?", "", "Yes.", *SECRETS[:9]]) | st.text(max_size=9), max_size=3
@@ -78,23 +85,27 @@ kinds = st.sampled_from(
     [HintRequested, TimeRequested, RepeatRequested, MoveOnRequested, Paused, Resumed, Ended, ModelAnswerRequested]
 )
 actions = st.one_of(
-    st.tuples(st.just("answer"), texts, ratings),
-    st.tuples(st.just("dispute"), POINTS, ratings),
+    st.tuples(st.just("answer"), texts, judged),
+    st.tuples(st.just("dispute"), POINTS, st.tuples(ratings)),
     st.tuples(st.just("do"), kinds, st.none()),
 )
 histories = st.lists(st.tuples(st.floats(-50, 2000), actions, voices), max_size=25)
 
-Act = tuple[str, object, object]
+Act = tuple[str, object, tuple[Rating, ...] | None]
 History = Sequence[tuple[float, Act, list[list[str]]]]
 
 
+@dataclass
 class Played(Drive):
     """A drive that can be given one action of a history at a time, with a voice that may say anything."""
+
+    moves: list[Move] = field(default_factory=list[Move])
 
     def act(self, wait: float, action: Act, proposals: list[list[str]]) -> None:
         spoken = iter(proposals)
 
         def voice(move: Move) -> Sequence[str]:
+            self.moves.append(move)
             return (*next(spoken, ()), *plainly(move))
 
         self.voice = voice
@@ -102,14 +113,14 @@ class Played(Drive):
         kind, what, rated = action
         if kind == "answer":
             assert isinstance(what, str)
-            assert isinstance(rated, Rating)
+            assert rated is not None
             self.written += 1
             message = Message("t", f"m{self.written}", "ada", what, self.now)
-            self.do(Answered((message,), self.now), rated)
+            self.do(Answered((message,), self.now), *rated)
         elif kind == "dispute":
             assert isinstance(what, str)
-            assert isinstance(rated, Rating)
-            self.do(Disputed(what, "We lend books", self.now, "d"), rated)
+            assert rated is not None
+            self.do(Disputed(what, "We lend books", self.now, "d"), *rated)
         else:
             assert isinstance(what, type)
             self.do(what(self.now))
@@ -165,7 +176,7 @@ def test_no_hint_is_given_unasked_in_an_interview(history: History) -> None:
         before = sum(known.hints for known in drive.state.points.values())
         told = len(drive.transcript)
         drive.act(wait, action, proposals)
-        asked = action[1] is HintRequested or (isinstance(action[2], Rating) and action[2].intent is Intent.HINT)
+        asked = action[1] is HintRequested or (action[2] is not None and action[2][0].intent is Intent.HINT)
         after = sum(known.hints for known in drive.state.points.values())
         assert asked or after == before
         new = [turn.text for turn in drive.transcript[told:] if turn.speaker is Speaker.INTERVIEWER]
@@ -255,22 +266,96 @@ def test_events_that_mean_nothing_now_change_nothing(
     drive = play(chosen, history)
     late: tuple[Event, ...] = (
         Rated(rated, drive.now),
-        Worded(tuple(map(tuple, proposals)), drive.now),
+        Reviewed(rated, drive.now),
+        Worded(tuple(Wording(tuple(options)) for options in proposals), drive.now),
         Started("again", "eve", chosen, drive.now),
     )
     for event in late:
         assert step(drive.state, event, CASE) == (drive.state, ())
 
 
-@given(settings_, texts, ratings)
-def test_state_round_trips_in_the_middle_of_a_turn(chosen: Settings, text: str, rated: Rating) -> None:
+def weighed(drive: Drive, text: str, rated: Rating) -> tuple[Interview | None, Interview | None]:
+    """The drive's interview in the middle of a turn: when an answer was heard, and when it was rated."""
+    message = Message("t", "last", "ada", text, drive.now)
+    heard, _ = step(drive.state, Answered((message,), drive.now), CASE)
+    return heard, step(heard, Rated(rated, drive.now), CASE)[0]
+
+
+@given(settings_, texts, ratings, ratings)
+def test_state_round_trips_in_the_middle_of_a_turn(chosen: Settings, text: str, first: Rating, better: Rating) -> None:
     drive = Played(chosen)
     drive.start()
-    heard, _ = step(drive.state, Answered((Message("t", "m1", "ada", text, 1.0),), 1.0), CASE)
-    weighed, _ = step(heard, Rated(rated, 1.0), CASE)
-    for state in (heard, weighed):
-        assert state is not None
-        assert INTERVIEW.validate_json(INTERVIEW.dump_json(state)) == state
+    for rated in (first, replace(first, provisional=True)):
+        heard, now = weighed(drive, text, rated)
+        reviewed, _ = step(now, Reviewed(better, 1.0), CASE)
+        for state in (heard, now, reviewed):
+            assert state is not None
+            assert INTERVIEW.validate_json(INTERVIEW.dump_json(state)) == state
+
+
+@given(settings_, histories, texts, ratings, ratings)
+@example(
+    # A contradiction that was asked about before is not asked about again, and so takes no credit.
+    Settings("library"),
+    [
+        (1.0, ("answer", "We lend", (rating("lending", text="We lend"),)), []),
+        (1.0, ("answer", "We don't", (rating(challenged=["lending"], text="We don't"),)), []),
+        (1.0, ("answer", "We do lend", (rating("lending", text="We do lend"),)), []),
+    ],
+    "We never do",
+    rating(challenged=["lending"], text="We never do"),
+    rating(challenged=["lending"], text="We never do"),
+)
+def test_of_two_ratings_only_the_last_counts(
+    chosen: Settings, history: History, text: str, first: Rating, better: Rating
+) -> None:
+    """All but what was withdrawn because the reply asks about a contradiction."""
+    drive = play(chosen, history)
+    _, now = weighed(drive, text, replace(first, provisional=True))
+    reviewed, _ = step(now, Reviewed(better, drive.now), CASE)
+    assert now is not None
+    assert reviewed is not None
+    if now.reviewing is None:
+        assert drive.state.phase in {Phase.DEBRIEF, Phase.FINISHED}
+        return
+    before = now.reviewing.before
+    alone = hear(before, CASE, better, now.reviewing.heard)
+    assert (reviewed.raters, reviewed.gradable, reviewed.estimated) == (alone.raters, alone.gradable, alone.estimated)
+    for point in GUIDE.rubric:
+        confronted = progress(now, point.id).challenged and not progress(before, point.id).challenged
+        here, there = progress(reviewed, point.id), progress(alone, point.id)
+        assert here.evidence == there.evidence
+        assert credit(reviewed, point) == credit(alone, point) or (confronted and not credit(reviewed, point))
+
+
+@given(settings_, histories, texts, ratings, ratings, voices)
+def test_a_better_rating_changes_nothing_that_is_said_or_done(
+    chosen: Settings, history: History, text: str, first: Rating, better: Rating, proposals: list[list[str]]
+) -> None:
+    drive = play(chosen, history)
+    _, now = weighed(drive, text, replace(first, provisional=True))
+    reviewed, effects = step(now, Reviewed(better, drive.now), CASE)
+    worded = Worded(tuple(Wording((*options, f"Go on {n}.")) for n, options in enumerate(proposals)), drive.now)
+    assert now is not None
+    assert reviewed is not None
+    assert effects == ()
+    (after, plain), (after_review, reply) = step(now, worded, CASE), step(reviewed, worded, CASE)
+    assert reply == plain
+    assert after is not None
+    assert after_review is not None
+    judged = ("points", "gradable", "raters", "estimated", "stalls", "usage", "trouble")
+    assert replace(after_review, **{name: getattr(after, name) for name in judged}) == after
+    for point, known in after.points.items():
+        done = ("asked", "challenged", "dug", "closed", "hints")
+        assert [getattr(known, name) for name in done] == [getattr(after_review.points[point], name) for name in done]
+
+
+@given(settings_, histories)
+def test_trouble_with_a_language_model_is_told_once_at_most(chosen: Settings, history: History) -> None:
+    drive = play(chosen, history)
+    told = sum(move.kind is MoveKind.ON_MY_OWN for move in drive.moves)
+    assert told == drive.state.told
+    assert told <= 1
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -17,7 +17,7 @@ from interviewer.model import (
     Settings,
     Speaker,
 )
-from interviewer.ports import Post, Rater, StoreUnavailable, Undeliverable
+from interviewer.ports import Post, Rater, StoreUnavailable, Undeliverable, final
 from interviewer.runner import Ports, run_turn
 from interviewer.store import RedisStore
 from tests.fakes import (
@@ -261,6 +261,7 @@ async def test_an_outage_in_the_middle_of_a_turn_surfaces(table: Table) -> None:
     class Vanishing:
         async def rate(self, case: Case, answer: Any) -> Any:
             raise StoreUnavailable("gone")
+            yield
 
     with pytest.raises(StoreUnavailable):
         await run_turn(replace(table.ports, rater=Vanishing()), THREAD, "turn:m1")
@@ -281,7 +282,7 @@ class SlowRater:
     async def rate(self, case: Case, answer: Any) -> Any:
         self.reached.set()
         await self.go_on.wait()
-        return await self.rater.rate(case, answer)
+        yield await final(self.rater.rate(case, answer))
 
 
 def once(error: Exception) -> Any:

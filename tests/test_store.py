@@ -63,6 +63,40 @@ async def test_a_candidates_interviews_are_known_in_the_order_they_began(store: 
     assert await store.threads("ada") == ("t:1", "t:2", "t:3")
 
 
+async def test_tokens_add_up_on_each_account(store: Store) -> None:
+    assert await store.spend("person:ada:2026-01-31", 0) == 0
+    assert await store.spend("person:ada:2026-01-31", 1_200) == 1_200
+    assert await store.spend("person:ada:2026-01-31", 34) == 1_234
+    for account in ("person:ada:2026-02-01", "person:bob:2026-01-31", "workspace:ada:2026-01-31"):
+        assert await store.spend(account, 0) == 0
+        assert await store.spend(account, 5) == 5
+    assert await store.spend("person:ada:2026-01-31", 0) == 1_234
+
+
+async def test_looking_at_an_account_spends_nothing(store: Store) -> None:
+    await store.spend("person:ada", 7)
+    assert [await store.spend("person:ada", 0) for _ in range(3)] == [7, 7, 7]
+
+
+async def test_what_is_spent_at_the_same_time_is_all_counted(store: Store) -> None:
+    await asyncio.gather(*(store.spend("workspace:T1", 3) for _ in range(20)))
+    assert await store.spend("workspace:T1", 0) == 60
+
+
+async def test_an_account_may_be_called_anything(store: Store) -> None:
+    accounts = ["person:{ada}:x", "person:}{", "person:ünïcödé 🎉\n", "person:" + "a" * 500]
+    for number, account in enumerate(accounts, start=1):
+        await store.spend(account, number)
+    assert [await store.spend(account, 0) for account in accounts] == [1, 2, 3, 4]
+
+
+async def test_forgetting_a_thread_leaves_what_it_cost(store: Store) -> None:
+    await store.admit("e1", message(THREAD, "m1"))
+    await store.spend("person:ada", 7)
+    await store.forget(THREAD)
+    assert await store.spend("person:ada", 0) == 7
+
+
 async def test_an_event_is_admitted_once(store: Store) -> None:
     assert await store.admit("e1", message(THREAD, "m1"))
     assert not await store.admit("e1", message(THREAD, "m1"))
@@ -312,6 +346,23 @@ async def test_forgetting_leaves_no_key(redis_store: RedisStore, redis: Any) -> 
 
 async def test_a_turn_with_nothing_to_do_leaves_no_key(redis_store: RedisStore, redis: Any) -> None:
     await redis_store.release(await begun(redis_store))
+    assert await redis.dbsize() == 0
+
+
+async def test_an_account_ends_two_days_after_it_was_last_charged(redis_store: RedisStore, redis: Any) -> None:
+    key = "mb:{a:person:ada:2026-01-31}:tok"
+    await redis_store.spend("person:ada:2026-01-31", 5)
+    assert await redis.type(key) == b"string"
+    assert await redis.ttl(key) == pytest.approx(2 * 24 * 3600, abs=10)
+    await redis.expire(key, 100)
+    await redis_store.spend("person:ada:2026-01-31", 0)
+    assert await redis.ttl(key) <= 100, "a look does not keep it alive"
+    await redis_store.spend("person:ada:2026-01-31", 5)
+    assert 100 < await redis.ttl(key) <= 2 * 24 * 3600
+
+
+async def test_a_look_at_an_account_leaves_no_key(redis_store: RedisStore, redis: Any) -> None:
+    assert await redis_store.spend("person:ada", 0) == 0
     assert await redis.dbsize() == 0
 
 

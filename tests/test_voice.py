@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from interviewer.model import Move, MoveKind, Phase
+from interviewer.ports import Moment
 from interviewer.prompts import UnknownPrompt, load_prompts
 from interviewer.questions import data_root
 from interviewer.speech import questions
@@ -31,7 +32,8 @@ async def test_every_move_can_be_worded_and_asks_one_question_at_most(move: Move
     material = {
         name: value if name in {"ask", "phase"} else value.replace("?", ".") for name, value in material.items()
     }
-    wordings = await TemplateVoice(load_prompts(PROMPTS)).word(Move(move.kind, material=material), "calm", 0)
+    worded = await TemplateVoice(load_prompts(PROMPTS)).word(Move(move.kind, material=material), Moment(), print)
+    wordings = worded.options
     assert wordings
     assert all(questions(wording) <= 1 for wording in wordings)
     assert len(set(wordings)) == len(wordings)
@@ -40,14 +42,14 @@ async def test_every_move_can_be_worded_and_asks_one_question_at_most(move: Move
 async def test_the_same_move_is_worded_differently_from_turn_to_turn() -> None:
     voice = TemplateVoice(load_prompts(PROMPTS))
     move = Move(MoveKind.PROBE, material={"ask": "Why so?"})
-    first = [(await voice.word(move, "calm", turn))[0] for turn in range(0, 18, 2)]
+    first = [(await voice.word(move, Moment(seed=turn), print)).options[0] for turn in range(0, 18, 2)]
     assert len(set(first)) == 9
 
 
 async def test_a_candidates_words_are_never_taken_for_a_template() -> None:
     voice = TemplateVoice(load_prompts(PROMPTS))
     move = Move(MoveKind.CHALLENGE, material={"quote": "we pay $ask and ${quote} $$", "ask": "Why so?"})
-    assert "we pay $ask and ${quote} $$" in (await voice.word(move, "calm", 0))[0]
+    assert "we pay $ask and ${quote} $$" in (await voice.word(move, Moment(), print)).options[0]
 
 
 def test_a_prompt_that_is_missing_or_does_not_fit_its_move_is_refused(tmp_path: Path) -> None:

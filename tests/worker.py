@@ -10,11 +10,12 @@ import random
 import signal
 import sys
 import time
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from interviewer.engine import Engine, Pace
 from interviewer.model import Answer, Case, Rating
-from interviewer.ports import Post
+from interviewer.ports import Post, final
 from interviewer.runner import Ports
 from interviewer.store import RedisStore
 from tests.fakes import NOTICES, EagerRater, PlainVoice, bank, message, redis_client
@@ -74,11 +75,11 @@ class DoomedRater:
         self.rater = EagerRater()
         self.doom = doom
 
-    async def rate(self, case: Case, answer: Answer) -> Rating:
+    async def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
         await asyncio.sleep(random.uniform(0.02, 0.2))  # noqa: S311
-        rating = await self.rater.rate(case, answer)
+        rating = await final(self.rater.rate(case, answer))
         await self.doom.point("after-rating")
-        return rating
+        yield rating
 
 
 class PublicWall:
@@ -90,6 +91,8 @@ class PublicWall:
     async def post(self, post: Post) -> None:
         await self.doom.redis.rpush(POSTS, f"{post.key}\n{post.thread}\n{post.turn.text}")
         await self.doom.point("after-post")
+
+    def preview(self, thread: str, text: str) -> None: ...
 
 
 async def main(url: str, *submitted: str) -> None:
