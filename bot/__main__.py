@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bot.commands import NotUnderstood, Persona, Wish, wish
 from bot.settings import Settings as Environment
 from interviewer.model import Case, Format, Level, Mode, Question, Scorecard, Settings
 from interviewer.questions import (
@@ -34,8 +36,9 @@ from interviewer.questions import (
 )
 
 if TYPE_CHECKING:
-    from interviewer.ports import Store, Voice
-    from interviewer.raters.offline import OfflineRater
+    from bot.wiring import Interviewer
+    from interviewer.ports import Store
+    from interviewer.raters.model import Call
 
 # What only one command needs is imported where that command begins: `--help` must not pay for it.
 
@@ -67,6 +70,11 @@ FormatOption = Annotated[Format | None, typer.Option(help="15, 30 or 45 active m
 QuestionOption = Annotated[
     str | None, typer.Option("--question", "-q", help="A question's ID; see `mockingbird questions list`.")
 ]
+PersonaOption = Annotated[Persona | None, typer.Option(help="How a model-backed interviewer speaks. [default: calm]")]
+OfflineOption = Annotated[
+    bool,
+    typer.Option("--offline", help="Without a language model, whatever is configured: nothing leaves this machine."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -92,36 +100,21 @@ def bank() -> Bank:
 
 
 def shelves() -> tuple[Path, ...]:
-    """The folders of questions: a team's own, if there is one, and the bank's."""
+    """The folders of questions: a team's own, what a model has drafted, and the bank's."""
     own = environment().questions
     if own and not (own / "questions.yaml").is_file():
         raise Refused(
             f"MOCKINGBIRD_QUESTIONS is {own}, which has no questions.yaml: `mockingbird questions new ID` begins one."
         )
-    return (own, data_root()) if own else (data_root(),)
+    drafts = environment().data / "drafts"
+    return tuple(folder for folder in (own, drafts, data_root()) if folder and (folder / "questions.yaml").is_file())
 
 
-def make_rater() -> "OfflineRater":
-    from interviewer.raters.embedding import encoders
-    from interviewer.raters.offline import OfflineRater
+def make_interviewer(*, offline: bool = False, observe: "Callable[[Call], None] | None" = None) -> "Interviewer":
+    """Who leads an interview, as the environment has it."""
+    from bot.wiring import make_interviewer as make
 
-    models = encoders()
-    for model in models:
-        # Loading takes longer than anything else, and goes on meanwhile.
-        Thread(target=model.load, daemon=True).start()
-    return OfflineRater(environment().cache, models)
-
-
-def make_voice() -> "tuple[Voice, dict[str, str]]":
-    """The voice, and the words for what is outside an interview."""
-    from interviewer.prompts import load_prompts
-    from interviewer.voice import TemplateVoice
-
-    prompts = load_prompts(data_root() / "prompts")
-    notices = {
-        name: prompts.render(f"notices/{name}", {})[0] for name in ("set-aside", "not-started", "already-running")
-    }
-    return TemplateVoice(prompts), notices
+    return make(environment(), data_root(), bank().case, offline=offline, observe=observe or (lambda _: None))
 
 
 @asynccontextmanager
@@ -155,9 +148,17 @@ def chat(
     level: LevelOption = None,
     mode: ModeOption = None,
     format: FormatOption = None,
+    persona: PersonaOption = None,
     new: Annotated[
         bool, typer.Option("--new", help="Start another interview; an unfinished one is kept for later.")
     ] = False,
+    offline: OfflineOption = False,
+    design: Annotated[
+        str | None,
+        typer.Option(
+            help='A system of your choice, as in "a photo-sharing service": a language model drafts the question.'
+        ),
+    ] = None,
 ) -> None:
     """Hold an interview here: resumes an unfinished one, or asks what you would like to practise.
 
@@ -166,38 +167,112 @@ def chat(
         raise Refused(
             "chat needs a terminal to talk in. To run an interview from a file, use `mockingbird play SCRIPT`."
         )
+    if design is not None and (question or offline):
+        raise Refused(
+            "--design asks a question of your own choice, drafted by a model: leave --question and --offline out."
+        )
+    if design is not None and not environment().speaking:
+        raise Refused(
+            "--design needs a language model: set OPENAI_API_KEY (docs/models.md). Without one, `mockingbird questions list` has "
+            f"{len(bank().questions)} questions, and `mockingbird questions new` begins one of your own."
+        )
     if question:
         bank().question(question)
     try:
-        asyncio.run(_chat(question, level, mode, format, new))
+        if design is not None:
+            question, new = asyncio.run(_draft(design)), True
+        asyncio.run(_chat(Asked(question, level, mode, format, persona), new=new, offline=offline))
     except KeyboardInterrupt:
         out.print(
             "\n[dim]Left. Nothing is lost, and your absence costs no time: `mockingbird chat` brings you back.[/]"
         )
 
 
-async def _chat(question: str | None, level: Level | None, mode: Mode | None, format: Format | None, new: bool) -> None:
+async def _draft(wish: str) -> str:
+    """Have a question drafted; its id. What it took goes on the account of this person's day."""
+    from bot.terminal import candidate
+    from bot.wiring import drafter
+    from interviewer.drafting import NotDrafted, draft
+    from interviewer.ports import ModelTrouble
+    from interviewer.prompts import load_prompts
+    from interviewer.runner import account
+    from interviewer.store import RedisStore
+
+    folder = environment().data / "drafts"
+    mine = account("person", candidate(), time.time())
+    async with server() as url, RedisStore.from_url(url) as store:
+        if await store.spend(mine, 0) >= environment().tokens_per_person_a_day:
+            raise Refused(
+                "What you may spend on a language model is used up for today: TOKENS_PER_PERSON_A_DAY sets it."
+            )
+        with out.status("[dim]Drafting a question…[/]") as status:
+            try:
+                drafted = await draft(
+                    drafter(environment()),
+                    load_prompts(data_root() / "prompts"),
+                    wish,
+                    folder,
+                    lambda what: status.update(f"[dim]{escape(what)}[/]"),
+                )
+            except NotDrafted as problem:
+                await store.spend(mine, problem.usage.tokens)
+                raise Refused(str(problem)) from None
+            except ModelTrouble as trouble:
+                await store.spend(mine, trouble.usage.tokens)
+                raise Refused(
+                    f"The question could not be drafted: {trouble}. `mockingbird doctor` says more."
+                ) from None
+        await store.spend(mine, drafted.usage.tokens)
+    bank.cache_clear()
+    faults = f" It still has {len(drafted.faults)} faults; `mockingbird questions lint {folder}` lists them."
+    out.print(
+        f"[yellow]Drafted by a model, not reviewed: {drafted.question}.[/]{escape(faults) if drafted.faults else ''}",
+        soft_wrap=True,
+    )
+    return drafted.question
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says of the interview; None where it leaves it open."""
+
+    question: str | None = None
+    level: Level | None = None
+    mode: Mode | None = None
+    format: Format | None = None
+    persona: Persona | None = None
+
+    def settings(self, question: str, chosen: "Wish") -> Settings:
+        """What was asked for, then what was wished for, then what is usual."""
+        return Settings(
+            question,
+            self.level or chosen.level or Level.SENIOR,
+            self.mode or chosen.mode or Mode.PRACTICE,
+            self.format or chosen.format or Format.STANDARD,
+            self.persona or chosen.persona or Persona.CALM,
+        )
+
+
+async def _chat(asked: Asked, *, new: bool, offline: bool) -> None:
     from bot.terminal import Chat, Desk, OpenElsewhere, Screen, new_thread
     from interviewer.engine import Engine, Pace, abandon
-    from interviewer.runner import Ports
     from interviewer.store import RedisStore
 
     desk = Desk(environment().data)
     desk.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Not on the screen: a worker that reconnects has much to say.
     logging.basicConfig(filename=desk.directory / "mockingbird.log", level=logging.WARNING)
-    rater = make_rater()
-    voice, notices = make_voice()
+    interviewer = make_interviewer(offline=offline)
     screen = Screen(out)
     async with server() as url, RedisStore.from_url(url) as store:
         thread, interview = (new_thread(), None) if new else await _unfinished(desk, store)
-        if interview and any((question, level, mode, format)):
+        if interview and asked != Asked():
             out.print(
                 f"[yellow]You have an unfinished interview on {interview.settings.question}: it goes on here. "
                 "`--new` starts another one.[/]"
             )
-        chosen = interview.settings if interview else await _choose(store, question, level, mode, format)
-        ports = Ports(store, rater, voice, screen, time.time, bank().case, notices)
+        chosen = interview.settings if interview else await _choose(store, asked)
+        ports = interviewer.ports(store, screen, time.time)
         try:
             with desk.seat(thread):
                 # The seat was free, so whoever ran this thread's last turn is dead.
@@ -207,9 +282,11 @@ async def _chat(question: str | None, level: Level | None, mode: Mode | None, fo
                 async with Engine(
                     ports, url, Pace(quiet=0, redelivery=5), docket, lambda other: other == thread
                 ) as engine:
-                    # The rater's models load while the question is being read; a daemon, so that leaving waits for nothing.
-                    warming = Thread(target=rater.prepare, args=[bank().case(chosen.question)], daemon=True)
-                    sitting = Chat(engine, store, screen, desk, thread, bank().case, revive, warming.is_alive)
+                    # What is slow to load loads while the question is being read; a daemon, so that leaving waits for nothing.
+                    warming = Thread(target=interviewer.prepare, args=[bank().case(chosen.question)], daemon=True)
+                    sitting = Chat(
+                        engine, store, screen, desk, thread, bank().case, revive, warming.is_alive, interviewer.overhear
+                    )
                     if interview:
                         await sitting.resume(interview)
                     else:
@@ -245,13 +322,9 @@ def _known(question: str) -> bool:
     return any(question == known.id for known in bank().questions)
 
 
-async def _choose(
-    store: "Store", question: str | None, level: Level | None, mode: Mode | None, format: Format | None
-) -> Settings:
+async def _choose(store: "Store", asked: Asked) -> Settings:
     """What is asked: as given on the command line, or as wished for on the screen."""
-    from bot.commands import NotUnderstood, Wish, wish
-
-    chosen = Wish()
+    chosen, question = Wish(), asked.question
     if question is None:
         out.print("\n[bold]What would you like to practise?[/]\n")
         out.print(_catalogue(bank().questions))
@@ -262,14 +335,13 @@ async def _choose(
         while True:
             try:
                 chosen = wish(out.input("[cyan]> [/]"), bank().questions)
-                question = await _pick(store, level or chosen.level or Level.SENIOR, chosen.questions)
+                question = await _pick(store, asked.level or chosen.level or Level.SENIOR, chosen.questions)
                 break
             except (NotUnderstood, UnknownQuestion) as problem:
                 out.print(str(problem), style="yellow", markup=False)
             except (EOFError, KeyboardInterrupt):
                 raise typer.Exit(0) from None
-    judged = level or chosen.level or Level.SENIOR
-    return Settings(question, judged, mode or chosen.mode or Mode.PRACTICE, format or chosen.format or Format.STANDARD)
+    return asked.settings(question, chosen)
 
 
 async def _pick(store: "Store", level: Level, among: Sequence[Question]) -> str:
@@ -303,18 +375,25 @@ def play(
     level: LevelOption = None,
     mode: ModeOption = None,
     format: FormatOption = None,
+    persona: PersonaOption = None,
+    usage: Annotated[
+        bool,
+        typer.Option("--usage", help="Show what language models were asked for: calls, tokens, cached share, time."),
+    ] = False,
+    offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Play an interview from a file. The same script gives the same interview."""
+    """Play an interview from a file. Without a language model the same script gives the same interview."""
     from bot.play import play as run
+    from bot.usage import Ledger
 
     text = _read(script)
-    judged = level or Level.SENIOR
     asked = question or "apple-task-scheduler"
     bank().question(asked)
-    settings = Settings(asked, judged, mode or Mode.PRACTICE, format or Format.STANDARD)
-    voice, notices = make_voice()
-    played = asyncio.run(run(text, settings, bank().case, make_rater(), voice, notices))
+    settings = Asked(None, level, mode, format, persona).settings(asked, Wish())
+    ledger = Ledger()
+    interviewer = make_interviewer(offline=offline, observe=ledger.note)
+    played = asyncio.run(run(text, settings, interviewer, ledger.turn))
     for problem in played.problems:
         err.print(f"{script}: {problem}", style="yellow", markup=False)
     if as_json:
@@ -326,6 +405,8 @@ def play(
         typer.echo(
             json.dumps({"scorecard": interviewed(played.scorecard) if played.scorecard else None}, ensure_ascii=False)
         )
+        if usage:
+            typer.echo(json.dumps({"usage": ledger.as_json()}, ensure_ascii=False))
         return
     from bot.terminal import Screen
 
@@ -333,6 +414,8 @@ def play(
     for turn in played.transcript:
         screen.say(turn)
     _show(played.scorecard)
+    if usage:
+        out.print(ledger.render())
 
 
 @app.command()
@@ -343,17 +426,19 @@ def grade(
     guide: Annotated[
         Path | None, typer.Option(help="A guide to use instead of the bank's; see docs/guides.md.")
     ] = None,
+    offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge one written answer. Estimated coverage: no model is asked, and every credit quotes the answer."""
+    """Judge one written answer: every credit quotes it. Without a language model it is estimated coverage."""
     from bot.report import graded
     from interviewer.machine import judged
     from interviewer.model import Answer, Answered, Message
+    from interviewer.ports import final
     from interviewer.scoring import scorecard
 
     text = _read(file)
     case = Case(Question(question, question, ""), load_guide(guide, question)) if guide else bank().case(question)
-    rating = asyncio.run(make_rater().rate(case, Answer(text)))
+    rating = asyncio.run(final(make_interviewer(offline=offline).rater.rate(case, Answer(text, final=True))))
     heard = Answered((Message("grade", "", "candidate", text, 0.0),), 0.0)
     interview = judged(case, Settings(question, level or Level.SENIOR), heard, rating)
     card = scorecard(interview, case)
@@ -519,13 +604,23 @@ def evaluate(
     against: Annotated[
         Path | None, typer.Option(help="Earlier figures (--json); exits with 1 if an F1 has fallen by more than 0.02.")
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out what takes longest: metamorphic checks and minimal guides.")
+    ] = False,
+    repetitions: Annotated[int, typer.Option(min=1, help="With --rater model: how often each answer is read.")] = 3,
+    replay: Annotated[Path | None, typer.Option(help="With --rater model: readings from this recording.")] = None,
+    record: Annotated[Path | None, typer.Option(help="With --rater model: keep the readings in this file.")] = None,
+    prices: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="With --rater model: what a million tokens cost, read, cached and written."),
+    ] = None,
 ) -> None:
-    """Measure the rater on labelled answers: each question is judged by parameters fitted without it.
+    """Measure a rater on labelled answers: each question is judged by parameters fitted without it.
 
-    Takes some minutes the first time. docs/rater.md says what the figures mean, and what they don't."""
-    if rater is RaterName.MODEL:
-        raise Refused("There is no model-backed rater yet; `--rater offline` measures the one there is.")
+    Takes some minutes the first time. docs/rater.md says what the figures mean, and what they don't. The model-backed rater
+    asks whatever model is configured, which costs money; `--replay` measures recorded readings."""
     try:
+        from bot.evaluation import Prices, evaluate_models
         from bot.evaluation import evaluate as measure
     except ModuleNotFoundError as missing:
         if not (missing.name or "").startswith("evals"):
@@ -533,14 +628,40 @@ def evaluate(
         raise Refused(
             "The labelled answers are not in the package: run this in a checkout of the repository."
         ) from None
+    if rater is RaterName.MODEL:
+        evaluate_models(
+            out,
+            err,
+            _readings(replay, record, repetitions),
+            prices and Prices(*prices),
+            cache=environment().cache,
+            only_json=as_json,
+        )
+        return
     before = None
     if against:
         try:
             before = json.loads(_read(against))
         except ValueError:
             raise Refused(f"{against} is no JSON: write it with `mockingbird eval --json > {against}`.") from None
-    if not measure(out, err, only_json=as_json, before=before):
+    if not measure(out, err, only_json=as_json, before=before, quick=quick):
         raise typer.Exit(1)
+
+
+def _readings(replay: Path | None, record: Path | None, repetitions: int) -> Any:
+    """Where the readings of the model-backed rater come from."""
+    from bot.evaluation import Source
+    from bot.wiring import listener
+
+    if replay:
+        if not replay.is_file():
+            raise Refused(f"{replay} is not there: make it with `mockingbird eval --rater model --record {replay}`.")
+        return Source(replay=replay, repetitions=repetitions)
+    if not environment().listening:
+        raise Refused(
+            "No model is configured: set OPENAI_API_KEY or INTERVIEW_MODEL, or measure a recording (--replay)."
+        )
+    return Source(lambda: listener(environment()), record=record, repetitions=repetitions)
 
 
 # --- doctor ---------------------------------------------------------------------------------------------------------
@@ -558,8 +679,9 @@ def doctor() -> None:
                 f"{len([bank().case(q.id) for q in bank().questions])} questions from {', '.join(map(str, shelves()))}"
             ),
         ),
-        ("prompts", lambda: f"{len(make_voice()[1])} notices and every move have their words"),
+        ("prompts", lambda: f"{len(make_interviewer(offline=True).notices)} notices and every move have their words"),
         ("rater", lambda: asyncio.run(_try_rater())),
+        *((("model", lambda: asyncio.run(_try_models())),) if environment().speaking else ()),
         ("store", lambda: asyncio.run(_try_store())),
     )
     if not examine(out, environment(), checks):
@@ -568,11 +690,28 @@ def doctor() -> None:
 
 async def _try_rater() -> str:
     from interviewer.model import Answer
+    from interviewer.ports import final
 
     case = bank().case(bank().questions[-1].id)  # the bank's own, whatever a team has begun to write
     began = time.perf_counter()
-    rating = await make_rater().rate(case, Answer(case.guide.rubric[0].exemplars[0]))
+    rating = await final(make_interviewer(offline=True).rater.rate(case, Answer(case.guide.rubric[0].exemplars[0])))
     return f"{rating.rater}, estimated coverage without a model; first rating in {time.perf_counter() - began:.1f} s"
+
+
+async def _try_models() -> str:
+    """Ask every model that is configured for one word."""
+    from bot.wiring import listener, speaker
+    from interviewer.ports import Line, ModelTrouble, Role
+
+    answered: list[str] = []
+    for what, model in (("speaks", speaker(environment())), ("listens", listener(environment()))):
+        began = time.perf_counter()
+        try:
+            await model.say([Line(Role.CANDIDATE, "Say: ready.")], lambda _: None)
+        except ModelTrouble as trouble:
+            raise Refused(f"{model.name}, which {what}: {trouble}") from None
+        answered.append(f"{model.name} {what} ({time.perf_counter() - began:.1f} s)")
+    return ", ".join(answered)
 
 
 async def _try_store() -> str:

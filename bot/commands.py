@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from rapidfuzz import process
 
@@ -70,10 +71,19 @@ def untimely(name: CommandName, over: bool) -> str:
     return ""
 
 
-WORDS: Mapping[str, Level | Mode | Format] = {
+class Persona(StrEnum):
+    """How a model-backed interviewer speaks; each has a prompt of its name in `prompts/personas/`."""
+
+    CALM = "calm"
+    BRISK = "brisk"
+    SCEPTICAL = "sceptical"
+
+
+WORDS: Mapping[str, Level | Mode | Format | Persona] = {
     **{level.value: level for level in Level},
     **{mode.value: mode for mode in Mode},
     **{format.value: format for format in Format},
+    **{persona.value: persona for persona in Persona},
     "strict": Mode.INTERVIEW,
     "15": Format.QUICK,
     "30": Format.STANDARD,
@@ -89,6 +99,7 @@ class Wish:
     level: Level | None = None
     mode: Mode | None = None
     format: Format | None = None
+    persona: Persona | None = None
 
 
 def wish(text: str, questions: Sequence[Question]) -> Wish:
@@ -106,6 +117,8 @@ def wish(text: str, questions: Sequence[Question]) -> Wish:
                 chosen = replace(chosen, mode=mode)
             case Format() as format:
                 chosen = replace(chosen, format=format)
+            case Persona() as persona:
+                chosen = replace(chosen, persona=persona)
             case None:
                 chosen = replace(chosen, questions=_narrowed(chosen.questions, word, questions))
     return chosen
@@ -143,7 +156,7 @@ def _subjects(question: Question) -> Sequence[str]:
     """The topics, and the words of the title that could name it."""
     return [
         *(topic.lower() for topic in question.topics),
-        *(word.lower() for word in question.title.split() if len(word) > 3),
+        *(word.lower() for word in question.title.partition(" (")[0].split() if len(word) > 3),
     ]
 
 

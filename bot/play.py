@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from bot.commands import HELP, NotUnderstood, is_command, parse, untimely
+from bot.wiring import Interviewer
 from interviewer.memory import MemoryStore
-from interviewer.model import Case, Command, CommandName, Inbound, Message, Phase, Scorecard, Settings, Turn
-from interviewer.ports import Post, Rater, Voice
-from interviewer.runner import Ports, run_turn
+from interviewer.model import Command, CommandName, Inbound, Message, Phase, Scorecard, Settings, Turn
+from interviewer.ports import Post
+from interviewer.runner import run_turn
 
 THREAD = "play:script"
 CANDIDATE = "candidate"
@@ -30,6 +31,9 @@ class Recording:
 
     async def post(self, post: Post) -> None:
         self.posts.append(post)
+
+    def preview(self, thread: str, text: str) -> None:
+        """Only what is said in the end is kept."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,14 @@ def messages(script: str) -> Iterator[str]:
 
 
 async def play(
-    script: str, settings: Settings, bank: Callable[[str], Case], rater: Rater, voice: Voice, notices: dict[str, str]
+    script: str, settings: Settings, interviewer: Interviewer, turn: Callable[[int], None] = lambda _: None
 ) -> Played:
-    """Hold the interview; one that the script leaves open is ended, so that there is a scorecard."""
+    """Hold the interview; one that the script leaves open is ended, so that there is a scorecard. `turn` is told which
+    message is answered next."""
     now = 0.0
     platform = Recording()
     store = MemoryStore(lambda: now)
-    ports = Ports(store, rater, voice, platform, lambda: now, bank, notices)
+    ports = interviewer.ports(store, platform, lambda: now)
     problems: list[str] = []
 
     async def give(inbound: Inbound) -> None:
@@ -68,6 +73,7 @@ async def play(
         if platform.posts[-1].turn.phase is Phase.FINISHED:
             problems.append(f"message {number}: it came after the interview was closed.")
             continue
+        turn(number)
         now += THINKING + len(text.split()) / WORDS_A_SECOND
         if not is_command(text):
             await give(Message(THREAD, f"m{number}", CANDIDATE, text, now))

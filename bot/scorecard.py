@@ -106,7 +106,12 @@ def _quote(point: PointScore, places: Places) -> RenderableType:
     where = f"message {places.get(message, message)}, " if message else ""
     about = f"{point.point} · {point.dimension} ({where}{SOURCES[point.evidence.source]}{share})"
     quote = Text(f"“{' '.join(clean(point.evidence.quote).split())}”", style="italic")
-    return Padding(Group(Text(about, style="cyan"), quote), (0, 0, 0, 2))
+    return Padding(Group(Text.assemble((about, "cyan"), *_split(point)), quote), (0, 0, 0, 2))
+
+
+def _split(point: PointScore) -> Iterator[tuple[str, str]]:
+    if point.split:
+        yield (" · worth a second look: the two raters disagree", "yellow")
 
 
 def _estimates(card: Scorecard) -> Iterator[RenderableType]:
@@ -136,6 +141,8 @@ def _open(card: Scorecard) -> Iterator[RenderableType]:
     for point in rest:
         heard = words[PointState.CHALLENGED] if point.point in wrong else words.get(point.state, "not heard")
         line = Text.assemble((point.point, "cyan"), f" · {point.dimension}: {heard}")
+        for note, style in _split(point):
+            line.append(note, style=style)
         if point.doubt:
             line.append(f" (“{' '.join(clean(point.doubt).split())[:100]}”)", style="italic")
         yield Padding(line, (0, 0, 0, 2))

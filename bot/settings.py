@@ -1,16 +1,26 @@
 """Settings from the environment, under the names their fields are known by everywhere."""
 
+import os
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_MODEL = "openai:gpt-4.1-mini"
+"""What is used when there is a key and nobody says which model: it takes a temperature, a JSON schema and caches prompts."""
 
 
 class Settings(BaseSettings):
     """What can be set; `.env.example` lists it for a human."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=os.environ.get("MOCKINGBIRD_ENV", ".env"),
+        env_file_encoding="utf-8",
+        extra="ignore",
+        env_ignore_empty=True,
+        protected_namespaces=(),
+    )
 
     redis_url: str = Field(
         default="", description="A Redis (>= 7) or Valkey server; without it the bot starts its own Valkey."
@@ -30,6 +40,16 @@ class Settings(BaseSettings):
         validation_alias="MOCKINGBIRD_QUESTIONS",
         description="A folder with questions.yaml and guides/ of your own, asked beside the bank's.",
     )
+    openai_api_key: SecretStr = Field(default=SecretStr(""), description="Lets a language model listen and speak.")
+    openai_base_url: str = Field(default="", description="A compatible server of your own, such as a local model's.")
+    interview_model: str = Field(default="", description="The model that speaks: a name, or provider:model.")
+    rater_model: str = Field(default="", description="The model that listens; the one that speaks unless it is set.")
+    fallback_model: str = Field(default="", description="Asked when the other one is of no use.")
+    model_timeout: float = Field(default=20.0, gt=0, description="Seconds for one try.")
+    model_retries: int = Field(default=2, ge=0, description="Further tries, with jitter, honouring Retry-After.")
+    tokens_per_interview: int = Field(default=400_000, ge=0)
+    tokens_per_person_a_day: int = Field(default=1_000_000, ge=0)
+    tokens_per_workspace_a_day: int = Field(default=20_000_000, ge=0)
 
     @field_validator("redis_url")
     @classmethod
@@ -38,7 +58,33 @@ class Settings(BaseSettings):
             raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://, as in redis://localhost:6379/0")
         return url
 
+    @field_validator("openai_base_url")
+    @classmethod
+    def _is_a_web_address(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("OPENAI_BASE_URL must start with http:// or https://, as in http://localhost:11434/v1")
+        return url
+
     @field_validator("data", "cache", "questions")
     @classmethod
     def _from_home(cls, path: Path | None) -> Path | None:
         return path and path.expanduser()
+
+    @model_validator(mode="after")
+    def _knows_its_model(self) -> "Settings":
+        if self.openai_base_url and not self.interview_model:
+            raise ValueError("OPENAI_BASE_URL is set: name the model it serves in INTERVIEW_MODEL")
+        return self
+
+    @property
+    def speaking(self) -> tuple[str, ...]:
+        """The models that speak, in the order in which they are asked; none without a key or a name."""
+        named = self.interview_model or (DEFAULT_MODEL if self.openai_api_key.get_secret_value() else "")
+        return tuple(dict.fromkeys(name for name in (named, named and self.fallback_model) if name))
+
+    @property
+    def listening(self) -> tuple[str, ...]:
+        """The models that listen, in the order in which they are asked."""
+        if not self.speaking:
+            return ()
+        return tuple(dict.fromkeys((self.rater_model or self.speaking[0], *self.speaking[1:])))

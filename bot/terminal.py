@@ -54,6 +54,8 @@ GLANCE = 0.2
 """Seconds between two looks at whether anything is left to be answered."""
 OVER = {Phase.DEBRIEF, Phase.FINISHED}
 THREADS = TypeAdapter(list[str])
+ENDS = (".", "!", "?", "\n", ". ", "? ", "! ")
+"""What a sentence that is being typed ends with."""
 KEPT = 50
 """Unfinished interviews that are remembered."""
 
@@ -161,11 +163,18 @@ class Screen:
     posts: asyncio.Queue[Post] = field(default_factory=asyncio.Queue[Post])
     seen: set[str] = field(default_factory=set[str])
     said: set[Turn] = field(default_factory=set[Turn])
+    status: Status | None = None
+    """What is shown while a reply is awaited."""
 
     async def post(self, post: Post) -> None:
         if post.key not in self.seen:
             self.seen.add(post.key)
             await self.posts.put(post)
+
+    def preview(self, thread: str, text: str) -> None:
+        """Show what the interviewer is saying while it comes."""
+        if self.status:
+            self.status.update(Text(clean(text)))
 
     def show(self, post: Post, transcript: Sequence[Turn] = ()) -> None:
         """Print a post, its scorecard below it."""
@@ -205,6 +214,9 @@ class Chat:
     """Starts the store again where that is ours to do."""
     loading: Callable[[], bool]
     """Whether the rater is still being made ready."""
+    overhear: Callable[[str], None]
+    """Makes ready for what is being typed; takes its time."""
+    overhearing: asyncio.Task[None] | None = None
     unsent: tuple[str, Inbound] | None = None
     """What was typed and could not be submitted: sent again, it goes under the same id, so that it can't be heard twice."""
 
@@ -253,6 +265,10 @@ class Chat:
     async def _read(self, prompt: "PromptSession[str]") -> str:
         def keep(_: object) -> None:
             self.desk.keep(self.thread, buffer.text)
+            # One at a time: what is typed meanwhile is heard with the next sentence.
+            busy = self.overhearing and not self.overhearing.done()
+            if buffer.text.endswith(ENDS) and not busy and not self.loading():
+                self.overhearing = asyncio.create_task(asyncio.to_thread(self.overhear, buffer.text))
 
         buffer = prompt.default_buffer
         buffer.on_text_changed.add_handler(keep)
@@ -351,9 +367,12 @@ class Chat:
                 reply.cancel()
                 ended.cancel()
 
-    def _listening(self) -> Status:
+    @contextmanager
+    def _listening(self) -> Generator[None]:
         first = " The first answer to a question takes some seconds more, once." if self.loading() else ""
-        return self.screen.console.status(f"[dim]Listening…{first}[/]", spinner="dots")
+        with self.screen.console.status(f"[dim]Listening…{first}[/]", spinner="dots") as self.screen.status:
+            yield
+        self.screen.status = None
 
     async def _catch_up(self) -> None:
         """Print the replies to whatever was sent before a crash."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from bot.__main__ import bank, make_rater, make_voice
+from bot.__main__ import make_interviewer
 from bot.play import play
 from bot.scorecard import render
 from bot.terminal import Screen
@@ -21,9 +21,8 @@ LINES = 10
 
 def main() -> None:
     """Play the script and save both pictures."""
-    voice, notices = make_voice()
     settings = Settings("apple-task-scheduler", Level.SENIOR)
-    played = asyncio.run(play(SCRIPT.read_text("utf-8"), settings, bank().case, make_rater(), voice, notices))
+    played = asyncio.run(play(SCRIPT.read_text("utf-8"), settings, make_interviewer(offline=True)))
     interview = _console()
     for turn in played.transcript[:LINES]:
         Screen(interview).say(turn)

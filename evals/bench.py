@@ -14,13 +14,13 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pexpect
 
-from bot.__main__ import bank, make_rater, make_voice
+from bot.__main__ import bank, make_interviewer
 from evals.labelled import DEV, read_answers
 from interviewer import embedded
 from interviewer.engine import Engine, Pace
@@ -36,8 +36,7 @@ from interviewer.model import (
     Rating,
     Settings,
 )
-from interviewer.ports import Post, Rater
-from interviewer.runner import Ports
+from interviewer.ports import Post, Rater, final
 from interviewer.store import RedisStore
 
 QUESTION = "apple-task-scheduler"
@@ -47,9 +46,9 @@ WORDS = 300
 class Blank:
     """Rates at once: what is left of a turn is ours."""
 
-    async def rate(self, case: Case, answer: Answer) -> Rating:
+    async def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
         points = tuple(PointRating(point.id, PointState.MISSING, 0.0) for point in case.guide.rubric)
-        return Rating(Intent.ANSWER, gradable=True, points=points)
+        yield Rating(Intent.ANSWER, gradable=True, points=points)
 
 
 @dataclass
@@ -58,6 +57,8 @@ class Wall:
 
     async def post(self, post: Post) -> None:
         await self.posts.put(post)
+
+    def preview(self, thread: str, text: str) -> None: ...
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -95,12 +96,12 @@ def question_on_screen(home: Path) -> float:
 @asynccontextmanager
 async def sitting(rater: Rater, home: Path) -> AsyncGenerator[tuple[Engine, Wall, str]]:
     """A started interview on an embedded Valkey."""
-    voice, notices = make_voice()
+    interviewer = replace(make_interviewer(offline=True), rater=rater)
     server, wall = await embedded.start(home), Wall()
     thread = f"bench:{time.time_ns()}"
     try:
         async with RedisStore.from_url(server.url) as store:
-            ports = Ports(store, rater, voice, wall, time.time, bank().case, notices)
+            ports = interviewer.ports(store, wall, time.time)
             async with Engine(ports, server.url, Pace(quiet=0), name=f"mockingbird:{thread}") as engine:
                 settings = Settings(QUESTION)
                 await engine.submit(
@@ -130,11 +131,12 @@ async def turns(rater: Rater, home: Path, texts: Sequence[str]) -> list[float]:
 FIRST = """
 import asyncio, json, sys, time
 began = float(sys.argv[1])
-from bot.__main__ import bank, make_rater
+from bot.__main__ import bank, make_interviewer
 from interviewer.model import Answer
-rater = make_rater()
+from interviewer.ports import final
+rater = make_interviewer(offline=True).rater
 case = bank().case(sys.argv[2])
-asyncio.run(rater.rate(case, Answer(sys.stdin.read())))
+asyncio.run(final(rater.rate(case, Answer(sys.stdin.read()))))
 # Not ru_maxrss: that begins with what the parent had.
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps({"s": round(time.time() - began, 2), "mb": round(int(peak.split()[1]) / 1024)}))
@@ -156,11 +158,11 @@ def long_answers() -> list[str]:
 
 async def ratings(texts: Sequence[str]) -> list[float]:
     """Seconds a rating."""
-    rater, case, seconds = make_rater(), bank().case(QUESTION), list[float]()
-    await rater.rate(case, Answer(texts[0]))
+    rater, case, seconds = make_interviewer(offline=True).rater, bank().case(QUESTION), list[float]()
+    await final(rater.rate(case, Answer(texts[0])))
     for text in texts:
         began = time.perf_counter()
-        await rater.rate(case, Answer(text))
+        await final(rater.rate(case, Answer(text)))
         seconds.append(time.perf_counter() - began)
     return seconds
 
@@ -171,8 +173,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mb-bench-") as folder:
         home = Path(folder)
         screens = [question_on_screen(home) for _ in range(5)]
-        rater = make_rater()
-        rater.prepare(bank().case(QUESTION))
+        interviewer = make_interviewer(offline=True)
+        rater = interviewer.rater
+        interviewer.prepare(bank().case(QUESTION))
         figures: dict[str, Any] = {
             "chat_to_question_s": {"median": round(statistics.median(screens), 2), "worst": round(max(screens), 2)},
             "turn_without_rating_ms": milliseconds(

@@ -1,6 +1,7 @@
 """What every test may ask for: a real Valkey, started once and emptied before each use."""
 
 import asyncio
+import os
 import socket
 import subprocess
 from collections.abc import AsyncGenerator, Generator
@@ -14,6 +15,15 @@ from redis.exceptions import ConnectionError  # noqa: A004
 from interviewer import embedded
 from interviewer.store import RedisStore
 from tests.fakes import redis_client, wait_until
+
+# No test may find a key or a provider of the machine it runs on, and neither may the processes it starts.
+os.environ["MOCKINGBIRD_ENV"] = os.devnull
+for name in [
+    name for name in os.environ if name.startswith(("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "TOKENS_", "MODEL_"))
+]:
+    del os.environ[name]
+for name in ("INTERVIEW_MODEL", "RATER_MODEL", "FALLBACK_MODEL"):
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,9 @@ import pexpect
 import psutil
 import pytest
 
+from tests.openai_server import OpenAIServer, Reply, Request
+from tests.test_drafting import drafting_model
+
 ROOT = Path(__file__).parent.parent
 QUESTION = "doordash-payments"
 OPENING = "restaurants"  # one word, since lines wrap where they will
@@ -22,9 +25,10 @@ ANSWER = "Every charge carries a key the client made up once, so a retry of the 
 class Terminal:
     """A terminal with `mockingbird chat` in it."""
 
-    def __init__(self, home: Path, cache: Path, *options: str) -> None:
+    def __init__(self, home: Path, cache: Path, *options: str, **variables: str) -> None:
         environment = {
             **os.environ,
+            **variables,
             "MOCKINGBIRD_DATA": str(home / "data"),
             "MOCKINGBIRD_CACHE": str(cache),
             "TERM": "xterm",
@@ -72,8 +76,8 @@ def opened(tmp_path: Path, embeddings: Path) -> Generator[Open]:
     """Opens terminals on one home; at the end none is left, nor the Valkey they shared."""
     terminals: list[Terminal] = []
 
-    def open(*options: str) -> Terminal:
-        terminals.append(Terminal(tmp_path, embeddings, *options))
+    def open(*options: str, **variables: str) -> Terminal:
+        terminals.append(Terminal(tmp_path, embeddings, *options, **variables))
         return terminals[-1]
 
     yield open
@@ -207,3 +211,61 @@ def test_nothing_typed_is_met_with_a_word_and_costs_nothing(opened: Open) -> Non
     chat.sees("Nothing typed", PROMPT)
     chat.sends("/hnit")
     chat.sees(re.escape("/hint"), PROMPT)
+
+
+class Capricious:
+    """A model that reads nothing into answers and asks what it is told to, until it fails in the middle of a sentence."""
+
+    def __init__(self) -> None:
+        self.failing = False
+
+    def __call__(self, request: Request) -> Reply:
+        if request.schema:
+            return Reply(status=500) if self.failing else Reply(EMPTY)
+        told = request.messages[-1][1]
+        ask = told.partition("ask: ")[2].partition("\n")[0] or "Carry on with what you have in mind."
+        return Reply(f"Marvellously: {ask}", drop_after=3 if self.failing else None)
+
+
+EMPTY = '{"intent": "answer", "covered": [], "wrong": [], "fact": ""}'
+
+
+def test_a_model_that_dies_in_mid_answer_is_replaced_and_that_is_said_once_and_on_the_scorecard(opened: Open) -> None:
+    model = Capricious()
+    with OpenAIServer(model) as server:
+        chat = opened(
+            *("--question", QUESTION, "--format", "quick"),
+            OPENAI_BASE_URL=server.url,
+            INTERVIEW_MODEL="capricious",
+            MODEL_RETRIES="0",
+        )
+        chat.sees(OPENING, PROMPT)
+        chat.sends(ANSWER)
+        chat.sees("Marvellously", PROMPT)
+        model.failing = True
+        chat.sends("The ledger keeps two entries for each movement of money, and they always add up to nothing.")
+        chat.sees("Marvellously", "Interviewer")  # seen while it came, and then withdrawn
+        chat.sees("can't be reached right now", "nothing you said is lost", PROMPT)
+        chat.sends("Money that was taken twice is found by a comparison with the bank's file every night.")
+        chat.sees("Interviewer", PROMPT)
+        assert "right now" not in str(chat.process.before)
+        chat.sends("/end")
+        chat.sees("Scorecard", "Rated by: .*capricious.*offline", PROMPT)
+        chat.sends("/end")
+        assert chat.ends() == 0
+
+
+def test_a_question_is_drafted_by_a_model_said_to_be_so_and_asked(opened: Open) -> None:
+    with OpenAIServer(drafting_model) as server:
+        chat = opened("--design", "a library of stamps", OPENAI_BASE_URL=server.url, INTERVIEW_MODEL="drafter")
+        chat.sees("Drafted by a model, not reviewed: draft-a-library-of-stamps", "not reviewed", PROMPT)
+        chat.sends("/end")
+        chat.sees("Scorecard", PROMPT)
+        chat.sends("/end")
+        assert chat.ends() == 0
+
+
+def test_designing_without_a_model_says_what_to_do(opened: Open) -> None:
+    chat = opened("--design", "a library of stamps")
+    chat.sees("needs a language model: set OPENAI_API_KEY")
+    assert chat.ends() == 2

@@ -76,7 +76,9 @@ def test_questions_are_listed_by_company_topic_level_and_minutes(run: Run) -> No
 
 def test_what_cannot_be_measured_is_said_before_minutes_have_passed(run: Run, tmp_path: Path) -> None:
     none = run("eval", "--rater", "model")
-    assert (none.returncode, "no model-backed rater yet" in none.stderr) == (2, True)
+    assert (none.returncode, "No model is configured" in none.stderr) == (2, True)
+    lost = run("eval", "--rater", "model", "--replay", tmp_path / "nothing.jsonl")
+    assert (lost.returncode, "is not there: make it with" in lost.stderr) == (2, True)
     missing = run("eval", "--against", tmp_path / "nothing.json")
     assert (missing.returncode, "can't be read" in missing.stderr) == (2, True)
     (tmp_path / "bad.json").write_text("not json")

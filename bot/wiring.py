@@ -1,0 +1,100 @@
+"""Who leads an interview here: the offline rater and the templates, joined by a language model where one is configured."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Thread
+
+from bot.settings import Settings
+from interviewer.model import Case
+from interviewer.model_voice import ModelVoice
+from interviewer.ports import ChatPlatform, Clock, Rater, Store, Voice
+from interviewer.prompts import load_prompts
+from interviewer.raters.embedding import encoders
+from interviewer.raters.model import Call, ChatModel, Connection
+from interviewer.raters.offline import OfflineRater
+from interviewer.raters.panel import Panel
+from interviewer.raters.reading import ModelRater
+from interviewer.runner import Allowance, Ports
+from interviewer.voice import TemplateVoice
+
+DRAFTING = 180.0
+"""Seconds for one part of a draft: some thousand tokens, of which nothing is seen before the last."""
+NOTICES = ("set-aside", "not-started", "already-running")
+
+
+@dataclass(frozen=True)
+class Interviewer:
+    """A rater, a voice and the words for what is outside an interview. `prepare` makes a question's guide ready, `overhear`
+    whatever somebody is typing: both take their time, in the calling thread."""
+
+    rater: Rater
+    voice: Voice
+    notices: Mapping[str, str]
+    bank: Callable[[str], Case]
+    allowance: Allowance
+    prepare: Callable[[Case], object]
+    overhear: Callable[[str], None]
+
+    def ports(self, store: Store, platform: ChatPlatform, clock: Clock) -> Ports:
+        """Everything a turn needs."""
+        return Ports(store, self.rater, self.voice, platform, clock, self.bank, self.notices, allowance=self.allowance)
+
+
+def make_interviewer(
+    settings: Settings,
+    root: Path,
+    bank: Callable[[str], Case],
+    *,
+    offline: bool = False,
+    observe: Callable[[Call], None] = lambda _: None,
+) -> Interviewer:
+    """The interviewer that the settings describe; `offline` leaves language models out, `observe` is told of every call."""
+    models = encoders()
+    for model in models:
+        # Loading takes longer than anything else, and goes on meanwhile.
+        Thread(target=model.load, daemon=True).start()
+    rater = OfflineRater(settings.cache, models)
+    prompts = load_prompts(root / "prompts")
+    voice = TemplateVoice(prompts)
+    notices = {name: prompts.render(f"notices/{name}", {})[0] for name in NOTICES}
+    allowance = Allowance(
+        settings.tokens_per_interview, settings.tokens_per_person_a_day, settings.tokens_per_workspace_a_day
+    )
+    if offline or not settings.speaking:
+        return Interviewer(rater, voice, notices, bank, allowance, rater.prepare, rater.overhear)
+    listening, speaking = listener(settings, observe), speaker(settings, observe)
+
+    def prepare(case: Case) -> None:
+        rater.prepare(case)
+        for model in (listening, speaking):
+            model.warm()
+
+    panel = Panel(rater, ModelRater(listening, prompts))
+    return Interviewer(panel, ModelVoice(speaking, voice, prompts), notices, bank, allowance, prepare, rater.overhear)
+
+
+def listener(settings: Settings, observe: Callable[[Call], None] = lambda _: None) -> ChatModel:
+    """The model that listens: at temperature 0, since the same answer should be heard the same way."""
+    return _model(settings, settings.listening, observe, 0.0)
+
+
+def speaker(settings: Settings, observe: Callable[[Call], None] = lambda _: None) -> ChatModel:
+    """The model that speaks."""
+    return _model(settings, settings.speaking, observe, None)
+
+
+def drafter(settings: Settings) -> ChatModel:
+    """The model that speaks, with the patience that a whole guide takes."""
+    return ChatModel(replace(_connection(settings, settings.speaking), timeout=DRAFTING, longest=8_000))
+
+
+def _model(
+    settings: Settings, names: tuple[str, ...], observe: Callable[[Call], None], temperature: float | None
+) -> ChatModel:
+    return ChatModel(replace(_connection(settings, names), temperature=temperature), observe)
+
+
+def _connection(settings: Settings, names: tuple[str, ...]) -> Connection:
+    key = settings.openai_api_key.get_secret_value()
+    return Connection(names, key, settings.openai_base_url, settings.model_timeout, settings.model_retries)
