@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CHAT ?=
+EVAL ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help interview test lint format bench eval fit clean
@@ -33,7 +34,8 @@ bench: $(VENV)/.dev ## measure, and print the figures as JSON
 	@$(BIN)/python -m evals.bench
 
 eval: $(VENV)/.dev ## measure the rater on labelled answers; fails if it got worse than evals/baseline.json
-	@$(BIN)/mockingbird eval --against evals/baseline.json
+	@$(BIN)/mockingbird eval --against evals/baseline.json $(EVAL)
+	@$(BIN)/mockingbird eval --rater model --replay evals/recorded/agent.jsonl
 
 fit: $(VENV)/.dev ## fit the rater again, after guides or labelled answers changed
 	@$(BIN)/python -m evals.fit

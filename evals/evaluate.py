@@ -35,9 +35,12 @@ class Set:
     minimal: int = 0
 
 
+FRESH = EVALS / "fresh"
+
 SETS = (
     Set("answers: sixteen questions of the bank, each left out of the fit", ANSWERS),
     Set("answers, guides cut down to four exemplars a point", ANSWERS, minimal=4),
+    Set("fresh: twelve other questions of the bank, never fitted on", FRESH),
     Set("golden: three questions, never fitted on", EVALS / "golden"),
     Set("blind: the same three, written later, never fitted on", EVALS / "blind"),
     Set(
@@ -54,14 +57,18 @@ class Evaluation:
     def __init__(self, models: Sequence[Encoder], note: Callable[[str], None] = lambda _: None) -> None:
         self._bank = read_bank()
         self._folds = Folds(self._bank, models)
+        self._models = models
         self._fitting = fitting_answers()
+        self._fitted = {answer.question for answer in self._fitting}
         self._note = note
         self._raters: dict[str, OfflineRater] = {}
 
-    def tables(self) -> list[Table]:
-        """Every set's table, and the metamorphic checks."""
-        found = [(each, self.judged(each)) for each in SETS]
+    def tables(self, *, quick: bool = False) -> list[Table]:
+        """Every set's table, and the metamorphic checks; `quick` leaves out what takes longest: those, and minimal guides."""
+        found = [(each, self.judged(each)) for each in SETS if not (quick and each.minimal)]
         tables = [Table(each.title, tuple(figures(judged))) for each, judged in found]
+        if quick:
+            return tables
         self._note("metamorphic checks")
         steady = [one for one in found[0][1] if one.answer.kind in STEADY]
         kinds = " and ".join(STEADY)
@@ -87,7 +94,11 @@ class Evaluation:
     def _rate(self, case: Case, answer: Answer) -> Rating:
         question = case.question.id
         if question not in self._raters:
-            self._raters[question] = self._folds.rater(question, self._folds.fit_without(question, self._fitting))
+            self._raters[question] = (
+                self._folds.rater(question, self._folds.fit_without(question, self._fitting))
+                if question in self._fitted
+                else OfflineRater(None, self._models)  # nothing was learned from it: the rater as it ships
+            )
         return self._raters[question].judge(case, answer)
 
 
@@ -110,11 +121,14 @@ HELD = ("ordinary: F1", "plain and refusing: F1", "all natural: F1")
 DROP = 0.02
 
 
-def fallen(tables: Sequence[Table], before: Figures) -> list[str]:
-    """What has dropped by more than `DROP` since `before`, or is no longer measured, in words."""
+def fallen(tables: Sequence[Table], before: Figures, *, quick: bool = False) -> list[str]:
+    """What has dropped by more than `DROP` since `before`, or is no longer measured, in words; after a quick measurement only
+    what was measured."""
     now = as_json(tables)
     found: list[str] = []
     for title, table in before.items():
+        if quick and title not in now:
+            continue
         for name in HELD:
             was, value = (each.get(name, {}).get("value") for each in (table, now.get(title, {})))
             if was is not None and value is None:
