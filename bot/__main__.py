@@ -61,16 +61,16 @@ app.add_typer(questions, name="questions")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-LevelOption = Annotated[Level | None, typer.Option(help="The level to be judged at. [default: senior]")]
+LevelOption = Annotated[Level | None, typer.Option(help="The level to be judged at. \\[default: senior]")]
 ModeOption = Annotated[
     Mode | None,
-    typer.Option(help="practice offers hints and feedback; interview does neither unasked. [default: practice]"),
+    typer.Option(help="practice offers hints and feedback; interview does neither unasked. \\[default: practice]"),
 ]
-FormatOption = Annotated[Format | None, typer.Option(help="15, 30 or 45 active minutes. [default: standard]")]
+FormatOption = Annotated[Format | None, typer.Option(help="15, 30 or 45 active minutes. \\[default: standard]")]
 QuestionOption = Annotated[
     str | None, typer.Option("--question", "-q", help="A question's ID; see `mockingbird questions list`.")
 ]
-PersonaOption = Annotated[Persona | None, typer.Option(help="How a model-backed interviewer speaks. [default: calm]")]
+PersonaOption = Annotated[Persona | None, typer.Option(help="How a model-backed interviewer speaks. \\[default: calm]")]
 OfflineOption = Annotated[
     bool,
     typer.Option("--offline", help="Without a language model, whatever is configured: nothing leaves this machine."),
@@ -90,8 +90,14 @@ def environment() -> Environment:
     try:
         return Environment()
     except ValidationError as error:
-        faults = "; ".join(str(fault["msg"]).removeprefix("Value error, ") for fault in error.errors())
+        faults = "; ".join(_fault(str(fault["loc"][0]), str(fault["msg"])) for fault in error.errors())
         raise Refused(f"The environment is not as it should be: {faults}.") from None
+
+
+def _fault(name: str, message: str) -> str:
+    """A fault that names its setting."""
+    said = message.removeprefix("Value error, ")
+    return said if name.upper() in said else f"{name.upper()}: {said}"
 
 
 @cache
@@ -178,9 +184,13 @@ def chat(
         )
     if question:
         bank().question(question)
-    try:
-        if design is not None:
+    if design is not None:
+        try:
             question, new = asyncio.run(_draft(design)), True
+        except KeyboardInterrupt:
+            out.print("\n[dim]Left: there is no draft, and what was written of it so far is gone.[/]")
+            return
+    try:
         asyncio.run(_chat(Asked(question, level, mode, format, persona), new=new, offline=offline))
     except KeyboardInterrupt:
         out.print(
@@ -192,6 +202,7 @@ async def _draft(wish: str) -> str:
     """Have a question drafted; its id. What it took goes on the account of this person's day."""
     from bot.terminal import candidate
     from bot.wiring import drafter
+    from interviewer.authoring import NotBegun
     from interviewer.drafting import NotDrafted, draft
     from interviewer.ports import ModelTrouble
     from interviewer.prompts import load_prompts
@@ -200,6 +211,7 @@ async def _draft(wish: str) -> str:
 
     folder = environment().data / "drafts"
     mine = account("person", candidate(), time.time())
+    calls: list[Call] = []
     async with server() as url, RedisStore.from_url(url) as store:
         if await store.spend(mine, 0) >= environment().tokens_per_person_a_day:
             raise Refused(
@@ -208,21 +220,20 @@ async def _draft(wish: str) -> str:
         with out.status("[dim]Drafting a question…[/]") as status:
             try:
                 drafted = await draft(
-                    drafter(environment()),
+                    drafter(environment(), calls.append),
                     load_prompts(data_root() / "prompts"),
                     wish,
                     folder,
                     lambda what: status.update(f"[dim]{escape(what)}[/]"),
                 )
-            except NotDrafted as problem:
-                await store.spend(mine, problem.usage.tokens)
+            except (NotDrafted, NotBegun) as problem:
                 raise Refused(str(problem)) from None
             except ModelTrouble as trouble:
-                await store.spend(mine, trouble.usage.tokens)
                 raise Refused(
                     f"The question could not be drafted: {trouble}. `mockingbird doctor` says more."
                 ) from None
-        await store.spend(mine, drafted.usage.tokens)
+            finally:
+                await store.spend(mine, sum(call.usage.tokens for call in calls))
     bank.cache_clear()
     faults = f" It still has {len(drafted.faults)} faults; `mockingbird questions lint {folder}` lists them."
     out.print(
@@ -264,6 +275,8 @@ async def _chat(asked: Asked, *, new: bool, offline: bool) -> None:
     logging.basicConfig(filename=desk.directory / "mockingbird.log", level=logging.WARNING)
     interviewer = make_interviewer(offline=offline)
     screen = Screen(out)
+    if interviewer.models:
+        out.print(f"[dim]{escape(interviewer.models)} `--offline` leaves it out.[/]", soft_wrap=True)
     async with server() as url, RedisStore.from_url(url) as store:
         thread, interview = (new_thread(), None) if new else await _unfinished(desk, store)
         if interview and asked != Asked():
@@ -699,15 +712,19 @@ async def _try_rater() -> str:
 
 
 async def _try_models() -> str:
-    """Ask every model that is configured for one word."""
-    from bot.wiring import listener, speaker
+    """Have every model that is configured, the fallback too, do for once what it is there for."""
+    from bot.wiring import each
     from interviewer.ports import Line, ModelTrouble, Role
+    from interviewer.raters.reading import Reading
 
     answered: list[str] = []
-    for what, model in (("speaks", speaker(environment())), ("listens", listener(environment()))):
+    for what, model in each(environment()):
         began = time.perf_counter()
         try:
-            await model.say([Line(Role.CANDIDATE, "Say: ready.")], lambda _: None)
+            if what == "listens":
+                await model.fill([Line(Role.CANDIDATE, "The intent is answer; nothing is covered or wrong.")], Reading)
+            else:
+                await model.say([Line(Role.CANDIDATE, "Say: ready.")], lambda _: None)
         except ModelTrouble as trouble:
             raise Refused(f"{model.name}, which {what}: {trouble}") from None
         answered.append(f"{model.name} {what} ({time.perf_counter() - began:.1f} s)")

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.table import Table as Grid
 
 from evals.evaluate import Evaluation, Figures, Table, as_json, fallen
 from evals.memo import remembering
-from evals.models import Measured, Prices, measure
-from evals.recorded import Reading, Recorder, Replay, read, write
+from evals.models import Measured, NothingRead, Prices, measure
+from evals.recorded import BadRecording, Reading, Recorder, Replay, read, write
 from interviewer.ports import LanguageModel
 from interviewer.raters.offline import OfflineRater
 
@@ -47,7 +48,27 @@ class Source:
 def evaluate_models(
     out: Console, err: Console, source: Source, prices: Prices | None, *, cache: Path, only_json: bool
 ) -> None:
-    """Measure the model-backed rater and print it."""
+    """Measure the model-backed rater and print it, or say why there is nothing to measure and exit with 2."""
+    try:
+        found = _measured(err, source, cache)
+    except (BadRecording, NothingRead) as problem:
+        err.print(str(problem), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    if only_json:
+        out.print_json(json.dumps({**as_json(found.tables), "usage": _usage(found, prices)}))
+        return
+    for table in found.tables:
+        out.print(_grid(table))
+    told = _usage(found, prices)
+    out.print(
+        f"\n{told['answers']} answers, {told['unrecorded']} without a reading. {told['calls']} calls: {told['read']:,} tokens "
+        f"read, {told['cached']:,} of them from the provider's cache, {told['written']:,} written."
+    )
+    if prices:
+        out.print(f"Cost at these prices: {told['cost']:.2f}, {told['cost_an_answer']:.4f} an answer.")
+
+
+def _measured(err: Console, source: Source, cache: Path) -> Measured:
     readings: dict[tuple[str, int], Reading] = read(source.replay) if source.replay else {}
     wanted = range(1, source.repetitions + 1)
     models: list[LanguageModel] = []
@@ -57,24 +78,17 @@ def evaluate_models(
         else:
             models.append(Recorder(source.model(), readings, repetition))
     embedders = remembering()
-    with err.status("[dim]Reading the bank…[/]") as status:
-        found = measure(models, OfflineRater(cache, embedders), lambda what: status.update(f"[dim]{what}[/]"))
+    try:
+        with err.status("[dim]Reading the bank…[/]") as status:
+            found = measure(models, OfflineRater(cache, embedders), lambda what: status.update(f"[dim]{what}[/]"))
+    finally:
+        # What was read has been paid for: it is kept also when the rest is given up.
+        if source.record and readings:
+            source.record.parent.mkdir(parents=True, exist_ok=True)
+            write(source.record, readings.values())
     for model in embedders:
         model.save()
-    if source.record:
-        write(source.record, readings.values())
-    if only_json:
-        out.print_json(json.dumps({**as_json(found.tables), "usage": _usage(found, prices)}))
-        return
-    for table in found.tables:
-        out.print(_grid(table))
-    told = _usage(found, prices)
-    out.print(
-        f"\n{told['answers']} answers, {told['unrecorded']} without a recording. {told['calls']} calls: {told['read']:,} tokens "
-        f"read, {told['cached']:,} of them from the provider's cache, {told['written']:,} written."
-    )
-    if prices:
-        out.print(f"Cost at these prices: {told['cost']:.2f}, {told['cost_an_answer']:.4f} an answer.")
+    return found
 
 
 def _usage(found: Measured, prices: Prices | None) -> dict[str, float]:

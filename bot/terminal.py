@@ -178,6 +178,8 @@ class Screen:
 
     def show(self, post: Post, transcript: Sequence[Turn] = ()) -> None:
         """Print a post, its scorecard below it."""
+        if self.status:
+            self.status.update("[dim]Listening…[/]")  # what was seen while it came stands below in its final words
         if post.turn in self.said:
             return  # shown already, from the transcript
         self.say(post.turn)
@@ -370,9 +372,11 @@ class Chat:
     @contextmanager
     def _listening(self) -> Generator[None]:
         first = " The first answer to a question takes some seconds more, once." if self.loading() else ""
-        with self.screen.console.status(f"[dim]Listening…{first}[/]", spinner="dots") as self.screen.status:
-            yield
-        self.screen.status = None
+        try:
+            with self.screen.console.status(f"[dim]Listening…{first}[/]", spinner="dots") as self.screen.status:
+                yield
+        finally:
+            self.screen.status = None
 
     async def _catch_up(self) -> None:
         """Print the replies to whatever was sent before a crash."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -86,7 +87,7 @@ class Ledger:
             table.add_row(
                 str(message),
                 call.purpose,
-                call.model + (f" [red]({call.trouble})[/]" if call.trouble else ""),
+                escape(call.model) + (f" [red]({call.trouble})[/]" if call.trouble else ""),
                 f"{told.read:,}",
                 f"{told.cached:,}",
                 f"{told.written:,}",

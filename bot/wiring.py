@@ -1,9 +1,10 @@
 """Who leads an interview here: the offline rater and the templates, joined by a language model where one is configured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 from bot.settings import Settings
 from interviewer.model import Case
@@ -35,6 +36,8 @@ class Interviewer:
     allowance: Allowance
     prepare: Callable[[Case], object]
     overhear: Callable[[str], None]
+    models: str = ""
+    """Which language models are used and where they are, for people to read; "" for none."""
 
     def ports(self, store: Store, platform: ChatPlatform, clock: Clock) -> Ports:
         """Everything a turn needs."""
@@ -71,7 +74,25 @@ def make_interviewer(
             model.warm()
 
     panel = Panel(rater, ModelRater(listening, prompts))
-    return Interviewer(panel, ModelVoice(speaking, voice, prompts), notices, bank, allowance, prepare, rater.overhear)
+    return Interviewer(
+        panel, ModelVoice(speaking, voice, prompts), notices, bank, allowance, prepare, rater.overhear, used(settings)
+    )
+
+
+def used(settings: Settings) -> str:
+    """Which language models listen and speak, and where they are."""
+    where = urlsplit(settings.openai_base_url).netloc if settings.openai_base_url else "its provider"
+    speaks, listens = settings.speaking[0], settings.listening[0]
+    who = f"{speaks} listens and speaks" if speaks == listens else f"{listens} listens and {speaks} speaks"
+    return f"{who}, at {where}: what you write goes there."
+
+
+def each(settings: Settings) -> Iterator[tuple[str, ChatModel]]:
+    """Every model that is configured, by itself, and what it is there for."""
+    for name in settings.speaking:
+        yield "speaks", _model(settings, (name,), lambda _: None, None)
+    for name in settings.listening:
+        yield "listens", _model(settings, (name,), lambda _: None, 0.0)
 
 
 def listener(settings: Settings, observe: Callable[[Call], None] = lambda _: None) -> ChatModel:
@@ -84,9 +105,10 @@ def speaker(settings: Settings, observe: Callable[[Call], None] = lambda _: None
     return _model(settings, settings.speaking, observe, None)
 
 
-def drafter(settings: Settings) -> ChatModel:
+def drafter(settings: Settings, observe: Callable[[Call], None]) -> ChatModel:
     """The model that speaks, with the patience that a whole guide takes."""
-    return ChatModel(replace(_connection(settings, settings.speaking), timeout=DRAFTING, longest=8_000))
+    patient = replace(_connection(settings, settings.speaking), timeout=DRAFTING, limit=2 * DRAFTING, longest=8_000)
+    return ChatModel(patient, observe)
 
 
 def _model(

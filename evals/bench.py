@@ -12,18 +12,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pexpect
+from pydantic import SecretStr
 
-from bot.__main__ import bank, make_interviewer
+from bot.__main__ import bank, data_root, make_interviewer
+from bot.settings import Settings as Environment
+from bot.wiring import make_interviewer as wired
 from evals.labelled import DEV, read_answers
 from interviewer import embedded
 from interviewer.engine import Engine, Pace
+from interviewer.memory import MemoryStore
 from interviewer.model import (
     Answer,
     Case,
@@ -37,7 +41,11 @@ from interviewer.model import (
     Settings,
 )
 from interviewer.ports import Post, Rater, final
+from interviewer.raters.model import Call
+from interviewer.raters.reading import Reading
+from interviewer.runner import run_turn
 from interviewer.store import RedisStore
+from tests.openai_server import OpenAIServer, Reply, Request
 
 QUESTION = "apple-task-scheduler"
 WORDS = 300
@@ -150,6 +158,22 @@ def first_rating(text: str) -> dict[str, float]:
     return json.loads(done.stdout)
 
 
+def start_up(options: Sequence[str], key: str) -> float:
+    """Seconds that a command takes in a process of its own; the median of five."""
+    environment = {**os.environ, "OPENAI_API_KEY": key}
+    return imported("from bot.__main__ import app; app()", options, environment)
+
+
+def imported(code: str, options: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> float:
+    """Seconds that some Python takes in a process of its own; the median of five."""
+    seconds: list[float] = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code, *options], capture_output=True, check=True, env=environment)  # noqa: S603
+        seconds.append(time.perf_counter() - began)
+    return round(statistics.median(seconds), 2)
+
+
 def long_answers() -> list[str]:
     """Answers of about 300 words, made of labelled ones."""
     words = " ".join(answer.text for answer in read_answers(DEV) if answer.kind == "ordinary").split()
@@ -165,6 +189,58 @@ async def ratings(texts: Sequence[str]) -> list[float]:
         await final(rater.rate(case, Answer(text)))
         seconds.append(time.perf_counter() - began)
     return seconds
+
+
+FIRST_TOKEN, READING = 0.3, 1.5
+"""Seconds that the scripted model takes to its first token, and to a reading."""
+
+
+def scripted(request: Request) -> Reply:
+    """A model that is never faster than a real one."""
+    if request.schema:
+        return Reply(Reading(intent="answer", covered=[], wrong=[], fact="").model_dump_json(), delay=READING)
+    ask = request.messages[-1][1].partition("ask: ")[2].partition("\n")[0]
+    return Reply(ask or "Carry on with what you have in mind.", delay=FIRST_TOKEN)
+
+
+class Preview(Wall):
+    """Notes when the first character of a reply was seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: float | None = None
+
+    def preview(self, thread: str, text: str) -> None:
+        self.first = self.first or time.perf_counter()
+
+
+async def first_characters(texts: Sequence[str], *, typed: bool) -> list[float]:
+    """Seconds from an answer to the first visible character, without the model's own to its first token. `typed`: all but the
+    last twentieth of the answer was seen while it was typed, as in the chat."""
+    ours: list[float] = []
+    calls: list[Call] = []
+    case = bank().case(QUESTION)
+    with OpenAIServer(scripted) as server:
+        key = SecretStr("bench")
+        settings = Environment(openai_api_key=key, openai_base_url=server.url, interview_model="bench")
+        interviewer = wired(settings, data_root(), bank().case, observe=calls.append)
+        interviewer.prepare(case)
+        for text in texts:
+            wall, store = Preview(), MemoryStore(time.time)
+            ports = interviewer.ports(store, wall, time.time)
+            start = Command("bench", "start", "ada", CommandName.START, time.time(), settings=Settings(QUESTION))
+            for inbound in (start, Message("bench", "m", "ada", text, time.time())):
+                if typed and isinstance(inbound, Message):
+                    await asyncio.to_thread(interviewer.overhear, text[: len(text) * 19 // 20])
+                calls.clear()
+                began = time.perf_counter()
+                await store.admit(inbound.id, inbound)
+                while await run_turn(ports, "bench", inbound.id):
+                    pass
+            word = next((call for call in calls if call.purpose == "word"), None)
+            if wall.first and word and word.first:
+                ours.append(wall.first - began - word.first)
+    return ours
 
 
 def main() -> None:
@@ -184,6 +260,14 @@ def main() -> None:
             "turn_with_rating_ms": milliseconds(asyncio.run(turns(rater, home / "rated", texts[:60]))),
             "rating_300_words_ms": milliseconds(asyncio.run(ratings(texts))),
             "first_rating_cold_process": first_rating(texts[0]),
+            "first_character_beyond_the_model_ms": {
+                "typed": milliseconds(asyncio.run(first_characters(texts[:40], typed=True))),
+                "pasted": milliseconds(asyncio.run(first_characters(texts[:40], typed=False))),
+            },
+            "help_s": {name: start_up(["--help"], key) for name, key in (("without_key", ""), ("with_key", "x"))},
+            "import_langchain_s": imported(
+                "from langchain.chat_models import init_chat_model; import langchain_openai"
+            ),
         }
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 

@@ -12,7 +12,7 @@ from evals.figures import Figure, Judged, card, figures
 from evals.labelled import Labelled, read_answers, read_bank
 from evals.recorded import NotRecorded
 from interviewer.model import Answer, Case, Misconception, PointRating, PointState, Rating, Usage
-from interviewer.ports import LanguageModel
+from interviewer.ports import LanguageModel, ModelTrouble
 from interviewer.prompts import load_prompts
 from interviewer.questions import data_root
 from interviewer.raters.offline import Look, OfflineRater
@@ -40,12 +40,17 @@ class Prices:
 
 @dataclass(frozen=True)
 class Measured:
-    """The tables, what was asked for, how many answers were measured and how many had no recording."""
+    """The tables, what was asked for, how many answers were measured and how many were not: they had no recording, or the model
+    was of no use."""
 
     tables: tuple[Table, ...]
     usage: Usage
     answers: int
     unrecorded: int
+
+
+class NothingRead(LookupError):
+    """There is nothing to measure. Says why."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,18 @@ class _Reading:
 def measure(
     models: Sequence[LanguageModel], offline: OfflineRater, note: Callable[[str], None], folder: Path = FRESH
 ) -> Measured:
-    """Each answer in the folder is read by every model: the same one once more for each repetition."""
+    """Each answer in the folder is read by every model: the same one once more for each repetition. Raises NothingRead."""
     bank, prompts = read_bank(), load_prompts(data_root() / "prompts")
     answers = read_answers(folder)
     found: list[list[_Reading]] = []
-    for number, model in enumerate(models, 1):
-        note(f"repetition {number} of {len(models)}")
-        found.append(asyncio.run(_read(ModelRater(model, prompts), model.name, answers, bank, offline)))
+    lost: list[NotRecorded | ModelTrouble] = []
+    # One loop for all: a provider's client keeps its connections, which belong to the loop they were made in.
+    with asyncio.Runner() as runner:
+        for number, model in enumerate(models, 1):
+            note(f"repetition {number} of {len(models)}")
+            found.append(runner.run(_read(ModelRater(model, prompts), answers, bank, offline, lost)))
+            if not found[0]:
+                raise NothingRead(f"No answer was read: {lost[-1] if lost else f'{folder} has none'}.")
     first = found[0]
     tables = (
         Table("the offline rater, on the same answers", _figures(first, lambda one: one.look.rating)),
@@ -77,11 +87,16 @@ def measure(
         Table("how far they agree, and the model with itself", (*_agreement(first), *_spread(found))),
     )
     usage = sum((one.heard.usage for repetition in found for one in repetition), Usage())
+    usage = sum((one.usage for one in lost if isinstance(one, ModelTrouble)), usage)
     return Measured(tables, usage, len(first), len(answers) - len(first))
 
 
 async def _read(
-    rater: ModelRater, name: str, answers: Sequence[Labelled], bank: Mapping[str, Case], offline: OfflineRater
+    rater: ModelRater,
+    answers: Sequence[Labelled],
+    bank: Mapping[str, Case],
+    offline: OfflineRater,
+    lost: list[NotRecorded | ModelTrouble],
 ) -> list[_Reading]:
     limit = asyncio.Semaphore(AT_ONCE)
 
@@ -90,10 +105,12 @@ async def _read(
         async with limit:
             try:
                 heard = await rater.read(case, Answer(answer.text, asked=answer.probe))
-            except NotRecorded:
+            except (NotRecorded, ModelTrouble) as trouble:
+                # One answer that a model fails must not cost the others, which may have been paid for.
+                lost.append(trouble)
                 return None
         look = await asyncio.to_thread(offline.look, case, Answer(answer.text, asked=answer.probe))
-        together = look.rating if doubtful(look, heard) else agreed(look, heard, name)
+        together = look.rating if doubtful(look, heard) else agreed(look, heard, rater.name)
         return _Reading(answer, case, look, heard, together)
 
     return [reading for reading in await asyncio.gather(*map(one, answers)) if reading]
@@ -132,7 +149,7 @@ def _agreement(found: Sequence[_Reading]) -> tuple[Figure, ...]:
     dropped, kept = (sum(claim[i] for claim in claims) for i in (0, 1))
     return (
         Figure("points on which both say the same", same, len(pairs)),
-        Figure("Cohen's kappa of the two", (same - chance) / (1 - chance), len(pairs)),
+        Figure("Cohen's kappa of the two", (same - chance) / (1 - chance) if chance < 1 else 1.0, len(pairs)),
         Figure("points worth a second look", mean(split), len(split)),
         Figure(
             "claims thrown away: not literal, too short, overloaded", dropped / max(1, dropped + kept), dropped + kept

@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from interviewer.model import Trouble, Usage
 from interviewer.ports import LanguageModel, Line, ModelTrouble
@@ -21,6 +21,10 @@ Form = TypeVar("Form", bound=BaseModel)
 
 class NotRecorded(LookupError):
     """There is no recording of this reading. Says how to make one."""
+
+
+class BadRecording(ValueError):
+    """A file is no recording. Says where it stops being one."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +45,25 @@ def digest(lines: Sequence[Line]) -> str:
 
 
 def read(path: Path) -> dict[tuple[str, int], Reading]:
-    """Every reading of a recording."""
+    """Every reading of a recording. Raises BadRecording."""
     found: dict[tuple[str, int], Reading] = {}
-    for line in path.read_text("utf-8").splitlines():
-        entry = cast("dict[str, Any]", json.loads(line))
-        reading = Reading(
-            entry["key"],
-            int(entry["repetition"]),
-            entry["model"],
-            json.dumps(entry["form"], ensure_ascii=False),
-            Usage(**entry["usage"]),
-        )
+    # Not splitlines(): a quote may hold one of the characters that only Unicode calls the end of a line.
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            reading = _reading(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadRecording(
+                f"{path}:{number} is no recorded reading ({type(error).__name__}): record it again with --record."
+            ) from None
         found[reading.key, reading.repetition] = reading
     return found
+
+
+def _reading(entry: dict[str, Any]) -> Reading:
+    form = json.dumps(entry["form"], ensure_ascii=False)
+    return Reading(entry["key"], int(entry["repetition"]), entry["model"], form, Usage(**entry["usage"]))
 
 
 def write(path: Path, readings: Iterable[Reading]) -> None:
@@ -62,7 +72,7 @@ def write(path: Path, readings: Iterable[Reading]) -> None:
         json.dumps({**asdict(reading), "form": json.loads(reading.form)}, ensure_ascii=False)
         for reading in sorted(readings, key=lambda reading: (reading.key, reading.repetition))
     ]
-    path.write_text("\n".join(lines) + "\n", "utf-8")
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
 class Replay:
@@ -81,7 +91,10 @@ class Replay:
         reading = self._readings.get((digest(lines), self._repetition))
         if reading is None:
             raise NotRecorded("this prompt was never recorded: record it with --record FILE and a model")
-        return form.model_validate_json(reading.form), reading.usage
+        try:
+            return form.model_validate_json(reading.form), reading.usage
+        except ValidationError:
+            raise NotRecorded("what was recorded does not fit the form: record it again with --record FILE") from None
 
 
 class Recorder:

@@ -2,8 +2,8 @@
 
 A guide is too long for one answer: first comes an outline, then, all at the same time, its points, a few to an answer, and the
 closing. The bank's own lint reads the whole, and only the parts with faults are asked for again. The folder is written to once
-the better of the two drafts is known. The wish is a candidate's text, and what a model makes of it may quote it: neither ever
-stands inside instructions.
+the better of the two drafts is known. The wish is a candidate's text and never stands inside instructions here. What the model
+makes of it becomes the guide: so a drafted question is practice for whoever wished for it, and its title says so.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Literal, TypeVar
 
 import yaml
+from filelock import FileLock
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from interviewer.authoring import CATALOGUE, NotBegun, begin
@@ -209,8 +210,7 @@ async def draft(
     if not best.usable:
         why = f"What the model drafted can't be asked, even after a second try ({best.faults[0].message})."
         raise NotDrafted(f"{why} Try again, say the wish in other words, or name another model.", author.usage)
-    id = _free_id(wish, folder)  # once more: another draft may have taken it meanwhile
-    found = _placed(best, folder, id)
+    id, found = _kept(best, folder, wish)
     own = [fault for fault in found if fault.path.stem == id or f"{fault.where}.".startswith(f"questions.{id}.")]
     return Drafted(id, tuple(own), author.usage)
 
@@ -317,6 +317,21 @@ def _checked(draft: _Draft, id: str) -> _Draft:
         except BankError:
             return replace(draft, faults=faults)
         return replace(draft, faults=faults, usable=True)
+
+
+def _kept(draft: _Draft, folder: Path, wish: str) -> tuple[str, tuple[Fault, ...]]:
+    """Put the draft into the folder, the guide first and each file in one step: nobody reads half of it. Its id is chosen once
+    more, since another draft may have taken it meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"), TemporaryDirectory(dir=folder.parent, prefix=".draft-") as name:
+        copy, id = Path(name), _free_id(wish, folder)
+        if (folder / CATALOGUE).exists():
+            shutil.copy(folder / CATALOGUE, copy)
+        _placed(draft, copy, id)
+        (folder / "guides").mkdir(exist_ok=True)
+        (copy / "guides" / f"{id}.yaml").replace(folder / "guides" / f"{id}.yaml")
+        (copy / CATALOGUE).replace(folder / CATALOGUE)
+        return id, tuple(lint([folder]))
 
 
 def _placed(draft: _Draft, folder: Path, id: str) -> tuple[Fault, ...]:

@@ -146,7 +146,8 @@ def _rehear(interview: Interview, rating: Rating, heard: Disputed) -> Interview:
     before = progress(interview, heard.point)
     again = next((point for point in rating.points if point.point == heard.point), None)
     after = replace(before, disputed=True)
-    interview = replace(interview, gradable=interview.gradable or rating.gradable)
+    raters = interview.raters if rating.rater in interview.raters else (*interview.raters, rating.rater)
+    interview = replace(interview, gradable=interview.gradable or rating.gradable, raters=raters)
     if rating.gradable and again and again.state is PointState.COVERED and _literal(again.quote, heard.text):
         evidence = Evidence(again.quote, heard.message, Source.DISPUTED, interview.phase, before.hints)
         after = replace(after, state=again.state, confidence=again.confidence, evidence=evidence, misconception="")

@@ -52,11 +52,10 @@ from interviewer.model import (
     Speaker,
     Started,
     TimeRequested,
-    Trouble,
     Turn,
-    Usage,
     Word,
     Worded,
+    Wording,
 )
 from interviewer.scoring import credit
 from interviewer.speech import SPOKEN, compose, counted, minutes, quoted, statement
@@ -69,6 +68,9 @@ STRONG = 0.7
 """The confidence from which an answer is worth digging into."""
 CHAT = frozenset({Intent.MOVE_ON, Intent.META, Intent.OFF_TOPIC})
 """Intents that leave the briefing where it is: "ready when you are" is no requirement."""
+FEEDBACK = frozenset({MoveKind.FEEDBACK, MoveKind.FEEDBACK_EMPTY})
+PLAIN = "plain"
+"""What is told when a language model fails to speak, and still listens."""
 STALLS = 2
 """Turns that brought nothing new after which a hint is offered in practice."""
 
@@ -140,7 +142,7 @@ def _weigh(interview: Interview, event: Rated, case: Case) -> Step:
     """Enter a rating and reply with the first row of `REPLIES` that applies."""
     heard = interview.hearing
     assert heard is not None  # the stage says so
-    before = _charged(replace(interview, hearing=None), event.rating.usage, event.rating.trouble)
+    before = _heard(replace(interview, hearing=None), event.rating)
     if before.phase is Phase.BRIEFING and event.rating.gradable and event.rating.intent not in CHAT:
         before = _reach(before, Phase.REQUIREMENTS)
     after = hear(before, case, event.rating, heard)
@@ -155,23 +157,41 @@ def _weigh(interview: Interview, event: Rated, case: Case) -> Step:
 
 
 def _review(interview: Interview, event: Reviewed, case: Case) -> Step:
-    """Enter the better rating of the answer that is being replied to; the reply stays what it is."""
-    interview = _charged(interview, event.rating.usage, event.rating.trouble)
+    """Enter the better rating of the answer that is being replied to. The reply stays what it is, but for feedback that has
+    become untrue: that is not given."""
+    interview = _heard(interview, event.rating)
     waiting = interview.reviewing
-    return (review(interview, case, event.rating, waiting) if waiting else interview), ()
+    if waiting is None:
+        return interview, ()
+    interview = review(interview, case, event.rating, waiting)
+    feedback = _feedback(replace(interview, phase=waiting.before.phase), case)
+    moves = [
+        replace(move, withdrawn=True) if move.kind in FEEDBACK and move not in feedback else move
+        for move in interview.wording
+    ]
+    return replace(interview, wording=tuple(moves)), ()
 
 
-def _charged(interview: Interview, usage: Usage, trouble: Trouble | None) -> Interview:
+def _heard(interview: Interview, rating: Rating) -> Interview:
     """What a language model was asked for is added up; why it was of no use is kept until it is told."""
-    return replace(interview, usage=interview.usage + usage, trouble=interview.trouble or trouble)
+    return replace(interview, usage=interview.usage + rating.usage, trouble=interview.trouble or rating.trouble)
+
+
+def _spoken(interview: Interview, wording: Wording) -> Interview:
+    return replace(
+        interview, usage=interview.usage + wording.usage, plain=interview.plain or wording.trouble is not None
+    )
 
 
 def _say(interview: Interview, event: Worded, case: Case) -> Step:
     """Say the first wording of each move that breaks no rule of `speech.py`; the clock runs from here."""
     moves = interview.wording
     for wording in event.wordings:
-        interview = _charged(interview, wording.usage, wording.trouble)
-    options = [event.wordings[i].options if i < len(event.wordings) else () for i in range(len(moves))]
+        interview = _spoken(interview, wording)
+    options = [
+        event.wordings[i].options if i < len(event.wordings) and not move.withdrawn else ()
+        for i, move in enumerate(moves)
+    ]
     parts, said = compose(interview, case, moves, options)
     words = {move.kind: part for move, part in zip(moves, parts, strict=True)}
     timed = not interview.paused and interview.phase not in {Phase.DEBRIEF, Phase.FINISHED}
@@ -191,10 +211,13 @@ def _say(interview: Interview, event: Worded, case: Case) -> Step:
 
 
 def _word(interview: Interview, *moves: Move) -> Step:
-    if interview.trouble and not interview.told:
+    if interview.trouble and "listening" not in interview.told:
         moves = (Move(MoveKind.ON_MY_OWN, material={"why": interview.trouble.value}), *moves)
-        interview = replace(interview, told=True)
-    interview = replace(interview, trouble=None)
+        interview = replace(interview, told=("listening", "speaking"))
+    elif interview.plain and "speaking" not in interview.told:
+        moves = (Move(MoveKind.ON_MY_OWN, material={"why": PLAIN}), *moves)
+        interview = replace(interview, told=(*interview.told, "speaking"))
+    interview = replace(interview, trouble=None, plain=False)
     return replace(interview, wording=moves), (Word(moves),)
 
 

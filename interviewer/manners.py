@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from interviewer.ledger import fold
 from interviewer.lint import TECHNOLOGY
-from interviewer.model import Mode, Move, MoveKind
+from interviewer.model import Mode, Move
 from interviewer.ports import Moment
 from interviewer.prompts import Prompt
 from interviewer.speech import questions
@@ -62,7 +62,7 @@ def manner(text: str, move: Move, moment: Moment, persona: Prompt) -> str:
         return "out of its role"
     if moment.mode is Mode.INTERVIEW and PRAISE.search(own):
         return "praise or a verdict"
-    if move.kind is not MoveKind.REVEAL and any(pattern.search(own) for pattern in persona.never):
+    if any(pattern.search(own) for pattern in persona.never):
         return "against the persona"
     return _added(text, known)
 

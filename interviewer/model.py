@@ -459,11 +459,13 @@ class Estimated:
 
 @dataclass(frozen=True)
 class Move:
-    """One thing for the interviewer to say. `material` is all a voice may draw on."""
+    """One thing for the interviewer to say. `material` is all a voice may draw on. `withdrawn`: a better rating has made it
+    untrue before it was said."""
 
     kind: MoveKind
     point: str = ""
     material: Mapping[str, str] = field(default_factory=dict[str, str])
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -523,9 +525,11 @@ class Interview:
     usage: Usage = Usage()
     """What language models have been asked for so far."""
     trouble: Trouble | None = None
-    """Why the interviewer had to do without a language model, until the candidate is told."""
-    told: bool = False
-    """Whether the candidate was told; once is enough."""
+    """Why an answer was heard without a language model, until the candidate is told."""
+    plain: bool = False
+    """Whether a language model failed to word something, until the candidate is told."""
+    told: tuple[str, ...] = ()
+    """Of what the candidate was told: "listening", "speaking"; once each is enough."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ commit: a crash before it repeats the model calls and nothing else, a crash afte
 """
 
 import asyncio
+import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -263,16 +264,20 @@ async def _word(
         return ()
     settings, seed = interview.settings, crc32(interview.id.encode()) + interview.turns
     asked = next((turn.text for turn in reversed(said) if turn.speaker is Speaker.INTERVIEWER), "")
-    answered = next((turn.text for turn in reversed(said) if turn.speaker is Speaker.CANDIDATE), "")
+    since = itertools.takewhile(lambda turn: turn.speaker is Speaker.CANDIDATE, reversed(said))
+    answered = "\n".join(turn.text for turn in reversed(tuple(since)))
     moments = [
         Moment(settings.persona, settings.mode, seed + n, asked, answered, n == len(moves) - 1, frugal)
         for n in range(len(moves))
     ]
 
     hear = partial(ports.platform.preview, thread)
-    async with asyncio.TaskGroup() as voices:
-        words = (ports.voice.word(move, at, hear) for move, at in zip(moves, moments, strict=True))
-        tasks = [voices.create_task(word) for word in words]
+    try:
+        async with asyncio.TaskGroup() as voices:
+            words = (ports.voice.word(move, at, hear) for move, at in zip(moves, moments, strict=True))
+            tasks = [voices.create_task(word) for word in words]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors  # a voice never fails; if one does, its error says more than a group
     return tuple(task.result() for task in tasks)
 
 

@@ -16,7 +16,7 @@ MATERIAL: Mapping[str, frozenset[str]] = {
     name: frozenset(variables.split())
     for name, variables in {
         **{kind.value: "" for kind in MoveKind if kind not in VARIANTS},
-        **{f"on-my-own/{trouble.value}": "" for trouble in Trouble},
+        **{f"on-my-own/{why}": "" for why in (*(trouble.value for trouble in Trouble), "plain")},
         "greet": "title level minutes",
         "present": "prompt",
         "answer": "fact",

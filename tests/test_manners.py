@@ -216,11 +216,6 @@ def test_each_persona_has_words_that_are_not_its_own(personas: dict[str, Prompt]
     assert breach(text, ASSUME, PRACTICE, personas[persona]) == "against the persona"
 
 
-def test_what_is_revealed_is_said_as_it_stands(calm: Prompt) -> None:
-    move = Move(MoveKind.REVEAL, "", {"statement": "Clearly, you should have an index!"})
-    assert breach("Clearly, you should have an index!", move, PRACTICE, calm) == ""
-
-
 @pytest.mark.parametrize(
     ("move", "text", "number"),
     [

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from langchain_core.tracers.langchain import wait_for_all_tracers
 from pydantic import BaseModel, ConfigDict
 
 from interviewer.model import Trouble, Usage
@@ -356,3 +358,30 @@ def test_langchain_is_not_imported_before_a_model_is_asked() -> None:
     assert "interviewer" in run.stdout
     assert "langchain" not in run.stdout
     assert "openai" not in run.stdout
+
+
+async def test_nothing_is_passed_on_to_langsmith_even_where_it_is_switched_on_for_other_programs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with OpenAIServer(sensible) as server, socket.create_server(("127.0.0.1", 0)) as langsmith:
+        langsmith.setblocking(False)
+        monkeypatch.setenv("LANGSMITH_TRACING", "true")
+        monkeypatch.setenv("LANGSMITH_API_KEY", "none")
+        monkeypatch.setenv("LANGSMITH_ENDPOINT", f"http://127.0.0.1:{langsmith.getsockname()[1]}")
+        await say(ChatModel(connection(server)))
+        await asyncio.to_thread(wait_for_all_tracers)
+        with pytest.raises(BlockingIOError):  # nobody has come
+            langsmith.accept()
+
+
+async def test_all_that_is_tried_for_one_answer_has_one_limit() -> None:
+    with OpenAIServer(always(Reply(hang=True))) as server:
+        slow = connection(server, "openai:one", "openai:two", "openai:three", timeout=5.0, retries=3, limit=0.5)
+        began = asyncio.get_running_loop().time()
+        assert (await trouble_of(ChatModel(slow))).trouble is Trouble.UNREACHABLE
+    assert asyncio.get_running_loop().time() - began < 4.0
+
+
+async def test_a_name_that_no_provider_has_is_unknown_and_says_how_to_write_it() -> None:
+    trouble = await trouble_of(ChatModel(Connection(("llama3:8b",), "sk-test")))
+    assert (trouble.trouble, "provider:model" in str(trouble)) == (Trouble.UNKNOWN, True)

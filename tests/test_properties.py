@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -339,6 +339,7 @@ def test_a_better_rating_changes_nothing_that_is_said_or_done(
     assert now is not None
     assert reviewed is not None
     assert effects == ()
+    assume(not any(move.withdrawn for move in reviewed.wording))  # feedback that has become untrue is not given
     (after, plain), (after_review, reply) = step(now, worded, CASE), step(reviewed, worded, CASE)
     assert reply == plain
     assert after is not None
@@ -353,9 +354,11 @@ def test_a_better_rating_changes_nothing_that_is_said_or_done(
 @given(settings_, histories)
 def test_trouble_with_a_language_model_is_told_once_at_most(chosen: Settings, history: History) -> None:
     drive = play(chosen, history)
-    told = sum(move.kind is MoveKind.ON_MY_OWN for move in drive.moves)
-    assert told == drive.state.told
-    assert told <= 1
+    told = [move.material["why"] for move in drive.moves if move.kind is MoveKind.ON_MY_OWN]
+    listening = [why for why in told if why != "plain"]
+    assert len(listening) <= 1
+    assert told in (listening, ["plain", *listening])
+    assert bool(told) == bool(drive.state.told)
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -13,6 +13,7 @@ from interviewer.model import (
     Answered,
     Case,
     CommandName,
+    Disputed,
     Ended,
     Event,
     HintRequested,
@@ -367,7 +368,40 @@ def test_trouble_with_a_wording_is_told_with_the_next_message(drive: Drive, even
     assert drive.state.usage == COST
     drive.do(event(1.0))
     drive.do(TimeRequested(1.0))
-    assert mentions(drive)[1:] == (["busy"] if event is Ended else ["busy", ""])
+    assert mentions(drive)[1:] == (["plain"] if event is Ended else ["plain", ""])
+
+
+def test_trouble_with_listening_is_told_even_after_trouble_with_speaking_and_not_the_other_way_round(
+    drive: Drive,
+) -> None:
+    now = weighed(drive, look())
+    drive.interview, _ = step(now, Worded((Wording(("Go on.",), COST, Trouble.BUSY),), 1.0), CASE)
+    drive.do(TimeRequested(1.0))
+    looked(drive, look(), troubled(Trouble.KEY))
+    drive.do(TimeRequested(1.0))
+    assert [mention for mention in mentions(drive) if mention] == ["plain", "key"]
+    now = weighed(drive, look())
+    drive.interview, _ = step(now, Worded((Wording(("Go on.",), COST, Trouble.BUSY),), 1.0), CASE)
+    drive.do(TimeRequested(1.0))
+    assert [mention for mention in mentions(drive) if mention] == ["plain", "key"]
+
+
+def test_feedback_that_the_better_rating_makes_untrue_is_not_given(drive: Drive) -> None:
+    through(drive, Phase.REQUIREMENTS)
+    same = looked(drive, look(intent=Intent.MOVE_ON), look(intent=Intent.MOVE_ON))
+    assert "[feedback-empty]" in same
+    other = Drive()
+    other.start()
+    through(other, Phase.REQUIREMENTS)
+    said = looked(other, look(intent=Intent.MOVE_ON), look("lending", intent=Intent.MOVE_ON))
+    assert "feedback" not in said
+    assert same.replace("[feedback-empty]", "").split()[-5:] == said.split()[-5:]  # what follows is said all the same
+
+
+def test_a_dispute_is_on_the_scorecard_with_whoever_rated_it(drive: Drive) -> None:
+    drive.do(Ended(1.0))
+    drive.do(Disputed("lending", TEXT, 2.0, "d1"), replace(look("lending"), rater="second"))
+    assert scorecard(drive.state, CASE).raters == ("second",)
 
 
 def test_the_first_trouble_is_the_one_that_is_told(drive: Drive) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
@@ -25,6 +25,9 @@ REST = 60.0
 """Seconds for which a model that could not be reached, or was busy, is left alone."""
 LONG_REST = 600.0
 """Seconds for which one is left alone that only an operator can bring back."""
+LIMIT = 40.0
+"""Seconds for everything that is tried to get one answer. A turn asks three times at most, one after the other, and its thread's
+lock lasts 180 s."""
 LONGEST = {"say": 400, "fill": 4_000}
 """Tokens that a model may write: a wording is three sentences, a form at most a rubric's quotes or a whole guide."""
 
@@ -34,15 +37,16 @@ Form = TypeVar("Form", bound=BaseModel)
 @dataclass(frozen=True)
 class Connection:
     """How models are reached. `names`: "provider:model" or an OpenAI model's bare name, the fallback second. `timeout` in
-    seconds, for one try; `longest` tokens are written at most."""
+    seconds, for one try, and `limit` for all of them together; `longest` tokens are written at most."""
 
     names: tuple[str, ...]
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
     base_url: str = ""
     timeout: float = 20.0
     retries: int = 2
     temperature: float | None = None
     longest: int | None = None
+    limit: float = LIMIT
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,12 @@ class ChatModel:
         self._resting: dict[str, tuple[float, ModelTrouble]] = {}
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
+        self._answered = connection.names[0]
 
     @property
     def name(self) -> str:
-        return self._connection.names[0].partition(":")[2] or self._connection.names[0]
+        """The model that answered last; until one has, the first that is asked."""
+        return self._answered.partition(":")[2] or self._answered
 
     def warm(self) -> None:
         """Import what is needed, in the calling thread; what fails here fails again, and is told, when it is needed."""
@@ -92,12 +98,13 @@ class ChatModel:
             async with aclosing(cast("AsyncGenerator[Any]", client.astream(_messages(lines, client)))) as chunks:
                 async for chunk in chunks:
                     tried.read(chunk)
-                    ended = str(chunk.response_metadata.get("finish_reason") or ended)
+                    ended = _ending(chunk) or ended
                     if chunk.text:
                         tried.began()
                         text += str(chunk.text)
                         hear(text)
-            if not ended and text:
+            # Only of OpenAI's protocol is it known how an answer ends that is whole.
+            if not ended and text and _is_openai(client):
                 raise ModelTrouble(Trouble.UNREACHABLE, "the answer broke off")
             _complete(ended, text)
             return text.strip()
@@ -114,7 +121,7 @@ class ChatModel:
             )
             raw = found["raw"]
             tried.read(raw)
-            _complete(str(raw.response_metadata.get("finish_reason") or "stop"), str(raw.text) or "{}")
+            _complete(_ending(raw), str(raw.text) or "{}")
             if found["parsing_error"]:
                 raise found["parsing_error"]
             if not isinstance(found["parsed"], form):
@@ -127,6 +134,7 @@ class ChatModel:
         """Use the first model that is of use; raises the first one's trouble, with the tokens of all."""
         usage = Usage()
         first: ModelTrouble | None = None
+        deadline = asyncio.get_running_loop().time() + self._connection.limit
         for name in self._connection.names:
             until, rested = self._resting.get(name, (0.0, None))
             if rested is not None and self._clock() < until:
@@ -138,8 +146,9 @@ class ChatModel:
                     client = await asyncio.to_thread(self._client, name, kind)
                     # The client's own timeout is for one read of one try: an endless answer would never end.
                     limit = self._connection.timeout * (self._connection.retries + 1)
-                    async with asyncio.timeout(limit):
-                        found = await use(client, tried)
+                    async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + limit)):
+                        with _untraced():
+                            found = await use(client, tried)
             except ModelTrouble as trouble:
                 tried.read_thrown_away(trouble.__cause__)
                 self._rest(name, trouble)
@@ -149,6 +158,7 @@ class ChatModel:
                 logger.warning("%s was of no use to %s (%s): %s", name, purpose, trouble.trouble, trouble)
                 continue
             self._observe(tried.call(purpose, name, None))
+            self._answered = name
             return found, usage + tried.usage
         assert first is not None  # there is at least one name
         raise ModelTrouble(first.trouble, str(first), usage)
@@ -229,8 +239,12 @@ def _connect(name: str, connection: Connection, kind: str) -> Any:
         options["stream_chunk_timeout"] = None
         if connection.base_url:
             options["base_url"] = connection.base_url
-    # Its type says that it may also be a model which is configured later: only when it is asked to be.
-    return cast("Any", init_chat_model)(model, model_provider=provider or "openai", **options)
+    try:
+        # Its type says that it may also be a model which is configured later: only when it is asked to be.
+        return cast("Any", init_chat_model)(model, model_provider=provider or "openai", **options)
+    except ValueError as error:
+        advice = "write provider:model, as in openai:llama3:8b, with a provider that LangChain knows"
+        raise ModelTrouble(Trouble.UNKNOWN, f"{provider!r} is no provider: {advice}") from error
 
 
 def _is_openai(client: Any) -> bool:
@@ -251,11 +265,26 @@ def _messages(lines: Sequence[Line], client: Any) -> list[Any]:
     ]
 
 
+def _ending(message: Any) -> str:
+    """How an answer ended, in whichever word its provider has for it."""
+    told: dict[str, Any] = message.response_metadata
+    return str(told.get("finish_reason") or told.get("stop_reason") or told.get("done_reason") or "")
+
+
+@contextmanager
+def _untraced() -> Generator[None]:
+    """LangChain would pass on everything to LangSmith for whoever has that switched on for another program."""
+    import langsmith
+
+    with cast("Any", langsmith).tracing_context(enabled=False):
+        yield
+
+
 def _complete(ended: str, text: str) -> None:
     """Raise for an answer that is not whole."""
-    if ended == "content_filter":
+    if ended in ("content_filter", "refusal"):
         raise ModelTrouble(Trouble.FILTERED, "the provider's content filter stopped it")
-    if ended == "length":
+    if ended in ("length", "max_tokens"):
         raise ModelTrouble(Trouble.UNUSABLE, "it did not come to an end")
     if not text.strip():
         raise ModelTrouble(Trouble.UNUSABLE, "it said nothing")

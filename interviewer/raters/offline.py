@@ -123,7 +123,7 @@ class OfflineRater:
         """Make ready, in the calling thread, for what somebody is typing: every sentence that they have ended."""
         ended = [piece.plain for piece in sentences(text)][: None if text.rstrip(" ").endswith(_ENDS) else -1]
         for vectors in self._vectors:
-            vectors.overhear(ended)
+            vectors.overhear(ended[-MAX_SENTENCES:])
 
     def judge(self, case: Case, answer: Answer) -> Rating:
         """Rate an answer in the calling thread."""
