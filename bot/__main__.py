@@ -618,7 +618,7 @@ def evaluate(
         Path | None, typer.Option(help="Earlier figures (--json); exits with 1 if an F1 has fallen by more than 0.02.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out what takes longest: metamorphic checks and minimal guides.")
+        bool, typer.Option("--quick", help="Only the rater as it ships, on the answers that nothing was fitted on.")
     ] = False,
     repetitions: Annotated[int, typer.Option(min=1, help="With --rater model: how often each answer is read.")] = 3,
     replay: Annotated[Path | None, typer.Option(help="With --rater model: readings from this recording.")] = None,
