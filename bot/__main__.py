@@ -37,7 +37,7 @@ from interviewer.questions import (
 
 if TYPE_CHECKING:
     from bot.wiring import Interviewer
-    from interviewer.ports import Store
+    from interviewer.ports import Rater, Store
     from interviewer.raters.model import Call
 
 # What only one command needs is imported where that command begins: `--help` must not pay for it.
@@ -121,6 +121,13 @@ def make_interviewer(*, offline: bool = False, observe: "Callable[[Call], None] 
     from bot.wiring import make_interviewer as make
 
     return make(environment(), data_root(), bank().case, offline=offline, observe=observe or (lambda _: None))
+
+
+def make_rater(*, offline: bool = False) -> "Rater":
+    """Who rates, as the environment has it."""
+    from bot.wiring import make_rater as make
+
+    return make(environment(), data_root(), offline=offline)
 
 
 @asynccontextmanager
@@ -451,7 +458,7 @@ def grade(
 
     text = _read(file)
     case = Case(Question(question, question, ""), load_guide(guide, question)) if guide else bank().case(question)
-    rating = asyncio.run(final(make_interviewer(offline=offline).rater.rate(case, Answer(text, final=True))))
+    rating = asyncio.run(final(make_rater(offline=offline).rate(case, Answer(text, final=True))))
     heard = Answered((Message("grade", "", "candidate", text, 0.0),), 0.0)
     interview = judged(case, Settings(question, level or Level.SENIOR), heard, rating)
     card = scorecard(interview, case)
@@ -707,7 +714,7 @@ async def _try_rater() -> str:
 
     case = bank().case(bank().questions[-1].id)  # the bank's own, whatever a team has begun to write
     began = time.perf_counter()
-    rating = await final(make_interviewer(offline=True).rater.rate(case, Answer(case.guide.rubric[0].exemplars[0])))
+    rating = await final(make_rater(offline=True).rate(case, Answer(case.guide.rubric[0].exemplars[0])))
     return f"{rating.rater}, estimated coverage without a model; first rating in {time.perf_counter() - began:.1f} s"
 
 

@@ -53,11 +53,7 @@ def make_interviewer(
     observe: Callable[[Call], None] = lambda _: None,
 ) -> Interviewer:
     """The interviewer that the settings describe; `offline` leaves language models out, `observe` is told of every call."""
-    models = encoders()
-    for model in models:
-        # Loading takes longer than anything else, and goes on meanwhile.
-        Thread(target=model.load, daemon=True).start()
-    rater = OfflineRater(settings.cache, models)
+    rater = _offline(settings)
     prompts = load_prompts(root / "prompts")
     voice = TemplateVoice(prompts)
     notices = {name: prompts.render(f"notices/{name}", {})[0] for name in NOTICES}
@@ -77,6 +73,22 @@ def make_interviewer(
     return Interviewer(
         panel, ModelVoice(speaking, voice, prompts), notices, bank, allowance, prepare, rater.overhear, used(settings)
     )
+
+
+def make_rater(settings: Settings, root: Path, *, offline: bool = False) -> Rater:
+    """Who rates, without what it takes to speak."""
+    rater = _offline(settings)
+    if offline or not settings.speaking:
+        return rater
+    return Panel(rater, ModelRater(listener(settings), load_prompts(root / "prompts")))
+
+
+def _offline(settings: Settings) -> OfflineRater:
+    models = encoders()
+    for model in models:
+        # Loading takes longer than anything else, and goes on meanwhile.
+        Thread(target=model.load, daemon=True).start()
+    return OfflineRater(settings.cache, models)
 
 
 def used(settings: Settings) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import pexpect
 from pydantic import SecretStr
 
-from bot.__main__ import bank, data_root, make_interviewer
+from bot.__main__ import bank, data_root, make_interviewer, make_rater
 from bot.settings import Settings as Environment
 from bot.wiring import make_interviewer as wired
 from evals.labelled import DEV, read_answers
@@ -139,10 +139,10 @@ async def turns(rater: Rater, home: Path, texts: Sequence[str]) -> list[float]:
 FIRST = """
 import asyncio, json, sys, time
 began = float(sys.argv[1])
-from bot.__main__ import bank, make_interviewer
+from bot.__main__ import bank, make_rater
 from interviewer.model import Answer
 from interviewer.ports import final
-rater = make_interviewer(offline=True).rater
+rater = make_rater(offline=True)
 case = bank().case(sys.argv[2])
 asyncio.run(final(rater.rate(case, Answer(sys.stdin.read()))))
 # Not ru_maxrss: that begins with what the parent had.
@@ -182,7 +182,7 @@ def long_answers() -> list[str]:
 
 async def ratings(texts: Sequence[str]) -> list[float]:
     """Seconds a rating."""
-    rater, case, seconds = make_interviewer(offline=True).rater, bank().case(QUESTION), list[float]()
+    rater, case, seconds = make_rater(offline=True), bank().case(QUESTION), list[float]()
     await final(rater.rate(case, Answer(texts[0])))
     for text in texts:
         began = time.perf_counter()

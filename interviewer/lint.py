@@ -13,6 +13,7 @@ from interviewer.mermaid import diagram_faults
 from interviewer.model import Dimension, Guide, Level, Phase, Question, RubricPoint
 from interviewer.questions import read_guide, read_questions
 from interviewer.schemas import ASKED, KEBAB, SCORED
+from interviewer.technology import TECHNOLOGY
 
 COUNTS = {"rubric": (14, None), "facts": (8, None), "twists": (3, None), "estimates": (3, None), "pitfalls": (4, 6)}
 POINT_COUNTS = {"exemplars": (4, 6), "concepts": (1, None), "misconceptions": (2, 3), "hints": (3, 3)}
@@ -26,18 +27,6 @@ TELLING = 0.5
 
 _PLACEHOLDER = re.compile(r"\b(?:TODO|TBD|FIXME|XXX|lorem ipsum|placeholder)\b|\?\?\?|\{\{|^\W+$", re.IGNORECASE)
 _SCALE = re.compile(r"\d+|\b(?:hundred|thousand|million|billion|trillion)s?\b", re.IGNORECASE)
-TECHNOLOGY = re.compile(
-    r"""\b(?:kafka|rabbitmq|kinesis|pub/?sub|sqs|sns|nats|redis|valkey|memcached|postgres(?:ql)?|mysql|sqlite|oracle\sdb
-    |dynamo(?:db)?|cassandra|scylla|hbase|bigtable|spanner|cockroach(?:db)?|mongo(?:db)?|clickhouse|snowflake|bigquery|druid|pinot
-    |s3|gcs|hdfs|hadoop|parquet|rocksdb|leveldb|elastic(?:search)?|opensearch|lucene|solr|flink|spark|airflow|temporal|celery|cron
-    |zookeeper|etcd|consul|raft|paxos|kubernetes|k8s|docker|lambda|ec2|nginx|envoy|istio|grpc|graphql|websockets?|webhooks?|sse|mqtt
-    |protobuf|avro|prometheus|grafana|opentelemetry|jaeger|statsd|stripe|twilio|crdts?|geohash(?:es)?|quadtree|h3|hyperloglog
-    |count-min|t-digest|bloom|merkle|lsm|b-?tree|skip\slist|lru|lfu|token\sbucket|leaky\sbucket|consistent\shashing|circuit\sbreakers?
-    |load\sbalancers?|message\s(?:queue|broker|bus)|dead[- ]letter|write-ahead|two-phase|2pc|sagas?|outbox|vector\sclocks?|cdn
-    |idempotency\skey|fencing\stoken|mutex|semaphore|ring\sbuffer|compare-and-swap|cas|jwt|oauth|mvcc|tombstones?)\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
-"""Products, and mechanisms with a name of their own: whoever asks with one of them has answered."""
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*(?=\s|$)")
 
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable
 
 from interviewer.ledger import fold
-from interviewer.lint import TECHNOLOGY
 from interviewer.model import Mode, Move
 from interviewer.ports import Moment
 from interviewer.prompts import Prompt
 from interviewer.speech import questions
+from interviewer.technology import TECHNOLOGY
 
 ROOM = 25
 """Words that may come on top of what the move itself needs."""
