@@ -71,6 +71,8 @@ CHAT = frozenset({Intent.MOVE_ON, Intent.META, Intent.OFF_TOPIC})
 FEEDBACK = frozenset({MoveKind.FEEDBACK, MoveKind.FEEDBACK_EMPTY})
 PLAIN = "plain"
 """What is told when a language model fails to speak, and still listens."""
+QUOTABLE = 4
+"""Words from which on somebody is quoted in feedback, if there is a choice."""
 STALLS = 2
 """Turns that brought nothing new after which a hint is offered in practice."""
 
@@ -738,7 +740,8 @@ def _feedback(interview: Interview, case: Case) -> tuple[Move, ...]:
     ]
     if not heard:
         return (Move(MoveKind.FEEDBACK_EMPTY, material={"phase": SPOKEN[phase]}),)
-    best = max(heard, key=lambda pair: pair[0])[1]
+    # A bare number is good evidence and a poor quotation.
+    best = max(heard, key=lambda pair: (len(pair[1].quote.split()) >= QUOTABLE, pair[0]))[1]
     material = {"phase": SPOKEN[phase], "count": counted(len(heard), "point"), "quote": quoted(best.quote)}
     return (Move(MoveKind.FEEDBACK, material=material),)
 

@@ -185,6 +185,21 @@ def test_practice_offers_a_hint_after_two_stalls_and_an_interview_never_does() -
         assert any("[offer-hint]" in turn.text for turn in drive.transcript) is offered
 
 
+def test_feedback_quotes_words_rather_than_a_number() -> None:
+    drive = Drive()
+    drive.start()
+    words, number = "Readers borrow books at one desk", "14,000"
+    told = rating("lending", text=words, confidence=0.6)
+    surer = replace(next(point for point in told.points if point.point != "lending"), state=PointState.COVERED)
+    both = replace(
+        told, points=(*(p for p in told.points if p.point != surer.point), replace(surer, confidence=1.0, quote=number))
+    )
+    drive.answer(text=f"{words}. {number}", rated=both)
+    drive.do(MoveOnRequested(drive.now))
+    (feedback,) = [turn.text for turn in drive.transcript if "[feedback]" in turn.text]
+    assert words in feedback
+
+
 def test_practice_gives_feedback_after_a_phase_and_an_interview_does_not() -> None:
     for mode, given in ((Mode.PRACTICE, True), (Mode.INTERVIEW, False)):
         drive = Drive(settings(mode))
