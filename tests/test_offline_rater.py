@@ -355,6 +355,11 @@ def test_nothing_readable_is_not_gradable(rater: OfflineRater, scheduler: Case, 
         (Intent.META, "Are you a bot?"),
         (Intent.OFF_TOPIC, "My dog just ate my homework, lol."),
         (Intent.CLARIFY, "How many jobs do we run on a normal day?"),
+        (Intent.CLARIFY, "when does a job count as late"),
+        (
+            Intent.ANSWER,
+            "A worker takes a job under a lease; when the machine dies the lease runs out and another takes it.",
+        ),
         (
             Intent.ANSWER,
             "I'm not sure, but maybe the worker could renew its claim every ten seconds until the job is done.",

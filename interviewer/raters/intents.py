@@ -50,8 +50,10 @@ _PATTERNS: Mapping[Intent, re.Pattern[str]] = {
 }
 _ASKS = re.compile(
     r"""^\W*(?:(?:so|and|but|ok(?:ay)?|hm+|first|also|then|sorry|quick\s+question|question|one\s+question|just\s+to\s+clarify|wait)\W+)*
-    (?:how|what(?:'s)?|which|who|where|when|why|do|does|did|is|are|can|could|should|shall|will|would|may|am|any)\s+
-    (?!i'd\b|i\s+would\b|you\s+do\b)""",
+    (?:(?:how|what(?:'s)?|which|who|why|do|does|did|is|are|can|could|should|shall|will|would|may|am|any)\s+
+        (?!i'd\b|i\s+would\b|you\s+do\b)
+    # "When the machine dies, the lease runs out" asks nothing.
+    |(?:where|when)\s+(?:do|does|did|is|are|was|were|can|could|should|shall|will|would|may|must|has|have)\b)""",
     re.IGNORECASE | re.VERBOSE,
 )
 
