@@ -5,10 +5,10 @@ answer. What breaks a rule of `manners.py` is not said: the template's wording i
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from interviewer.manners import breach, manner
-from interviewer.model import Mode, Move, MoveKind, Wording
+from interviewer.model import Move, MoveKind, Wording
 from interviewer.ports import LanguageModel, Line, ModelTrouble, Moment, Role
 from interviewer.prompts import Prompt, Prompts, UnknownPrompt
 from interviewer.voice import TemplateVoice, prompt_name
@@ -35,11 +35,6 @@ WORDED = frozenset(
 """Moves that a model words. What has to be exact (the question, times, a reveal, the debrief) is the template's."""
 EARLIER = ("quote", "before", "now")
 """Material in the candidate's own words: it travels as theirs."""
-MODES: Mapping[Mode, str] = {
-    Mode.PRACTICE: "practice. You may thank somebody for trying or for saying that they don't know, but never say whether "
-    "an answer is right.",
-    Mode.INTERVIEW: "interview. No praise, no judgement, and no sign of how an answer was received.",
-}
 LONGEST = 6_000
 """Characters of the last exchange that are passed on, of each side."""
 
@@ -85,7 +80,8 @@ class ModelVoice:
     def _lines(self, move: Move, moment: Moment) -> list[Line]:
         """What is the same for everybody first, then for this interview, then this exchange."""
         persona = self._persona(moment.persona).wordings[0]
-        system = self._prompts.render("model/voice", {"persona": persona, "mode": MODES[moment.mode]})[0]
+        mode = self._prompts.prompt(f"model/mode-{moment.mode}").wordings[0]
+        system = self._prompts.render("model/voice", {"persona": persona, "mode": mode})[0]
         lines = [Line(Role.INSTRUCTIONS, system)]
         if moment.asked:
             lines.append(Line(Role.INTERVIEWER, moment.asked[-LONGEST:]))

@@ -84,7 +84,7 @@ class ModelRater:
         """What is the same for every answer to a question comes first, so that a provider can keep it ready."""
         rubric = "\n".join(map(_point, case.guide.rubric))
         facts = "\n".join(f"- {fact.id}: {fact.answer}" for fact in case.guide.facts) or "There are none."
-        asked = f"They were asked about the point {answer.asked}." if answer.asked else ""
+        asked = self._prompts.render("model/rate-asked", {"point": answer.asked})[0] if answer.asked else ""
         lines = [Line(Role.INSTRUCTIONS, self._prompts.render("model/rate", {"rubric": rubric, "facts": facts})[0])]
         if answer.heard:
             lines.append(Line(Role.INTERVIEWER, answer.heard[-1]))
