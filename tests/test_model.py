@@ -382,6 +382,12 @@ async def test_all_that_is_tried_for_one_answer_has_one_limit() -> None:
     assert asyncio.get_running_loop().time() - began < 4.0
 
 
+@either_way
+async def test_without_a_key_nobody_is_asked_and_the_trouble_is_the_key(ask: Ask) -> None:
+    trouble = await trouble_of(ChatModel(Connection(("openai:gpt",))), ask)
+    assert (trouble.trouble, "set OPENAI_API_KEY" in str(trouble)) == (Trouble.KEY, True)
+
+
 async def test_a_name_that_no_provider_has_is_unknown_and_says_how_to_write_it() -> None:
     trouble = await trouble_of(ChatModel(Connection(("llama3:8b",), "sk-test")))
     assert (trouble.trouble, "provider:model" in str(trouble)) == (Trouble.UNKNOWN, True)
