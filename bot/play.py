@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from bot.commands import HELP, NotUnderstood, is_command, parse, untimely
 from bot.wiring import Interviewer
+from interviewer.attachments import Unfetchable
 from interviewer.memory import MemoryStore
-from interviewer.model import Command, CommandName, Inbound, Message, Phase, Scorecard, Settings, Turn
+from interviewer.model import Attachment, Command, CommandName, Inbound, Message, Phase, Scorecard, Settings, Turn
 from interviewer.ports import Post
 from interviewer.runner import run_turn
 
@@ -32,8 +33,14 @@ class Recording:
     async def post(self, post: Post) -> None:
         self.posts.append(post)
 
-    def preview(self, thread: str, text: str) -> None:
+    def preview(self, thread: str, candidate: str, text: str) -> None:
         """Only what is said in the end is kept."""
+
+    async def withdraw(self, thread: str) -> None:
+        """Nothing of it was kept."""
+
+    async def fetch(self, thread: str, attachment: Attachment) -> bytes:
+        raise Unfetchable(attachment.name)
 
 
 @dataclass(frozen=True)

@@ -46,11 +46,31 @@ class Settings(BaseSettings):
     interview_model: str = Field(default="", description="The model that speaks: a name, or provider:model.")
     rater_model: str = Field(default="", description="The model that listens; the one that speaks unless it is set.")
     fallback_model: str = Field(default="", description="Asked when the other one is of no use.")
+    vision_model: str = Field(
+        default="",
+        description='Describes pictures; "none": nobody does. Unset: the one that speaks, if LangChain knows that it can.',
+    )
+    transcription_model: str = Field(default="", description="Transcribes voice clips; unset, they stay unread.")
     model_timeout: float = Field(default=20.0, gt=0, le=60, description="Seconds for one try.")
     model_retries: int = Field(default=2, ge=0, description="Further tries, with jitter, honouring Retry-After.")
     tokens_per_interview: int = Field(default=400_000, ge=0)
     tokens_per_person_a_day: int = Field(default=1_000_000, ge=0)
     tokens_per_workspace_a_day: int = Field(default=20_000_000, ge=0)
+
+    retention_days: int = Field(
+        default=30, ge=1, le=3650, description="How long interviews and their transcripts are kept."
+    )
+    slack_bot_token: SecretStr = Field(default=SecretStr(""), description="xoxb-…: one workspace, without OAuth.")
+    slack_app_token: SecretStr = Field(default=SecretStr(""), description="xapp-…: `mockingbird slack` (Socket Mode).")
+    slack_signing_secret: SecretStr = Field(default=SecretStr(""), description="`mockingbird web` (signed HTTP).")
+    slack_client_id: str = Field(default="", description="Many workspaces: with the client secret, OAuth installs.")
+    slack_client_secret: SecretStr = Field(default=SecretStr(""))
+    slack_encryption_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="Fernet keys, by commas, the newest first; `mockingbird slack key` makes one.",
+    )
+    slack_api_url: str = Field(default="https://slack.com/api/", description="Where Slack's Web API is.")
+    slack_guests: bool = Field(default=False, description="Whether guests of a workspace may hold interviews.")
 
     @field_validator("redis_url")
     @classmethod
@@ -65,6 +85,23 @@ class Settings(BaseSettings):
         if url and not url.startswith(("http://", "https://")):
             raise ValueError("OPENAI_BASE_URL must start with http:// or https://, as in http://localhost:11434/v1")
         return url
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _ends_in_a_slash(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("SLACK_API_URL must start with http:// or https://, as in https://slack.com/api/")
+        return url.rstrip("/") + "/"
+
+    @property
+    def keep(self) -> int:
+        """Seconds for which interviews and their transcripts are kept."""
+        return self.retention_days * 24 * 3600
+
+    @property
+    def slack_keys(self) -> tuple[str, ...]:
+        """The keys that tokens are encrypted with, the newest first."""
+        return tuple(key.strip() for key in self.slack_encryption_keys.get_secret_value().split(",") if key.strip())
 
     @field_validator("data", "cache", "questions")
     @classmethod

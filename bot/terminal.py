@@ -28,8 +28,10 @@ from rich.text import Text
 from bot.commands import COMMANDS, HELP, NotUnderstood, Typed, is_command, parse, untimely
 from bot.scorecard import render
 from bot.text import clean
+from interviewer.attachments import Unfetchable
 from interviewer.engine import Engine
 from interviewer.model import (
+    Attachment,
     Case,
     Command,
     CommandName,
@@ -171,10 +173,16 @@ class Screen:
             self.seen.add(post.key)
             await self.posts.put(post)
 
-    def preview(self, thread: str, text: str) -> None:
+    def preview(self, thread: str, candidate: str, text: str) -> None:
         """Show what the interviewer is saying while it comes."""
         if self.status:
             self.status.update(Text(clean(text)))
+
+    async def withdraw(self, thread: str) -> None:
+        """What was shown while it came is gone with the next status."""
+
+    async def fetch(self, thread: str, attachment: Attachment) -> bytes:
+        raise Unfetchable(attachment.name)
 
     def show(self, post: Post, transcript: Sequence[Turn] = ()) -> None:
         """Print a post, its scorecard below it."""

@@ -7,20 +7,24 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 from bot.settings import Settings
+from interviewer.attachments import Blind, Senses
 from interviewer.model import Case
 from interviewer.model_voice import ModelVoice
 from interviewer.ports import ChatPlatform, Clock, Rater, Store, Voice
-from interviewer.prompts import load_prompts
+from interviewer.prompts import Prompts, load_prompts
 from interviewer.raters.embedding import encoders
 from interviewer.raters.model import Call, ChatModel, Connection
 from interviewer.raters.offline import OfflineRater
 from interviewer.raters.panel import Panel
 from interviewer.raters.reading import ModelRater
+from interviewer.raters.senses import ModelSenses
 from interviewer.runner import Allowance, Ports
 from interviewer.voice import TemplateVoice
 
 DRAFTING = 180.0
 """Seconds for one part of a draft: some thousand tokens, of which nothing is seen before the last."""
+NOBODY = "none"
+"""Instead of a model's name: there shall be none."""
 NOTICES = ("set-aside", "not-started", "already-running")
 
 
@@ -36,12 +40,27 @@ class Interviewer:
     allowance: Allowance
     prepare: Callable[[Case], object]
     overhear: Callable[[str], None]
+    senses: Senses
+    """Who looks at pictures and listens to voice clips."""
     models: str = ""
     """Which language models are used and where they are, for people to read; "" for none."""
 
-    def ports(self, store: Store, platform: ChatPlatform, clock: Clock) -> Ports:
-        """Everything a turn needs."""
-        return Ports(store, self.rater, self.voice, platform, clock, self.bank, self.notices, allowance=self.allowance)
+    def ports(
+        self, store: Store, platform: ChatPlatform, clock: Clock, workspace: Callable[[str], str] = lambda _: ""
+    ) -> Ports:
+        """Everything a turn needs. `workspace` names the workspace of a thread."""
+        return Ports(
+            store,
+            self.rater,
+            self.voice,
+            platform,
+            clock,
+            self.bank,
+            self.notices,
+            allowance=self.allowance,
+            senses=self.senses,
+            workspace=workspace,
+        )
 
 
 def make_interviewer(
@@ -60,8 +79,9 @@ def make_interviewer(
     allowance = Allowance(
         settings.tokens_per_interview, settings.tokens_per_person_a_day, settings.tokens_per_workspace_a_day
     )
+    senses = Blind() if offline else _senses(settings, prompts, observe)
     if offline or not settings.speaking:
-        return Interviewer(rater, voice, notices, bank, allowance, rater.prepare, rater.overhear)
+        return Interviewer(rater, voice, notices, bank, allowance, rater.prepare, rater.overhear, senses)
     listening, speaking = listener(settings, observe), speaker(settings, observe)
 
     def prepare(case: Case) -> None:
@@ -70,9 +90,8 @@ def make_interviewer(
             model.warm()
 
     panel = Panel(rater, ModelRater(listening, prompts))
-    return Interviewer(
-        panel, ModelVoice(speaking, voice, prompts), notices, bank, allowance, prepare, rater.overhear, used(settings)
-    )
+    worded = ModelVoice(speaking, voice, prompts)
+    return Interviewer(panel, worded, notices, bank, allowance, prepare, rater.overhear, senses, models=used(settings))
 
 
 def make_rater(settings: Settings, root: Path, *, offline: bool = False) -> Rater:
@@ -81,6 +100,22 @@ def make_rater(settings: Settings, root: Path, *, offline: bool = False) -> Rate
     if offline or not settings.speaking:
         return rater
     return Panel(rater, ModelRater(listener(settings), load_prompts(root / "prompts")))
+
+
+def make_senses(settings: Settings, root: Path, observe: Callable[[Call], None] = lambda _: None) -> Senses:
+    """Who looks at pictures and listens to voice clips."""
+    return _senses(settings, load_prompts(root / "prompts"), observe)
+
+
+def _senses(settings: Settings, prompts: Prompts, observe: Callable[[Call], None]) -> Senses:
+    chosen, heard_by = (
+        "" if name.lower() == NOBODY else name for name in (settings.vision_model, settings.transcription_model)
+    )
+    # The fallback is not asked about pictures: whether it sees is another matter.
+    seen_by = (chosen,) if settings.vision_model else settings.speaking[:1]
+    eyes = _model(settings, seen_by, observe, None) if any(seen_by) else None
+    ears = _model(settings, (heard_by,), observe, None) if heard_by else None
+    return ModelSenses(prompts, eyes, ears, certain=bool(chosen)) if eyes or ears else Blind()
 
 
 def _offline(settings: Settings) -> OfflineRater:

@@ -6,29 +6,50 @@ runs a task again under the same key until it ends, which is what the lock relie
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 from uuid import uuid4
 
-from docket import CurrentExecution, Docket, Execution, ExponentialRetry, Perpetual, Retry, TaskKey, Worker
+from docket import (
+    CurrentExecution,
+    Docket,
+    Execution,
+    ExecutionState,
+    ExponentialRetry,
+    Perpetual,
+    Retry,
+    TaskKey,
+    Worker,
+)
+from docket.dependencies import current_execution
 
 from interviewer.model import Inbound, Message
 from interviewer.runner import Ports, run_turn
-from interviewer.store import address, reaching
+from interviewer.store import address, literal, reaching
 
 AGAIN = ExponentialRetry.forever(delay=timedelta(seconds=1), maximum_delay=timedelta(seconds=30))
 """A turn that failed keeps its thread's lock and comes back; the lock's 180 s are longer than any wait."""
 LATER = ExponentialRetry.forever(delay=timedelta(seconds=5), maximum_delay=timedelta(minutes=5))
+A_WHILE = ExponentialRetry(attempts=6, minimum_delay=timedelta(seconds=1), maximum_delay=timedelta(seconds=30))
 REGULARLY = Perpetual(every=timedelta(minutes=5), automatic=True)
 THIS = CurrentExecution()
+LEAVING = 5.0
+"""Seconds that a cancelled turn has to end before what it works on is deleted; a dead worker's never does."""
+
+
+Errand = Callable[[str], Awaitable[None]]
+"""Something a worker does once, besides turns. It is given what was submitted with it and is run again if it fails."""
 
 
 class UnknownTaskError(Exception):
     """A task of a newer version came to this worker. It is tried again later, when that version may be everywhere."""
+
+
+NO_ERRANDS: Mapping[str, Errand] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -50,7 +71,8 @@ class Engine:
     """Takes in what candidates send (`submit`) and, unless told not to, works on it. An async context manager.
 
     Leaving drains: no further turn is begun, and running ones end. `name` is the docket that workers share. A worker that
-    can't post to every thread of the store has a name of its own, and `concerns` says which threads are its to wake."""
+    can't post to every thread of the store has a name of its own, and `concerns` says which threads are its to wake.
+    `errands` are what workers can be asked to do besides, by name."""
 
     def __init__(
         self,
@@ -59,8 +81,10 @@ class Engine:
         pace: Pace = Pace(),
         name: str = "mockingbird",
         concerns: Callable[[str], bool] = lambda _: True,
+        errands: Mapping[str, Errand] = NO_ERRANDS,
     ) -> None:
         self._concerns = concerns
+        self._errands = errands
         self._ports = ports
         self._pace = pace
         self._where = address(url)
@@ -77,6 +101,7 @@ class Engine:
             # Under their own names: docket adds automatic tasks by function, which would register a second name.
             self._docket.register(self.turn)
             self._docket.register(self.sweep)
+            self._docket.register(self.errand)
             # Discord does not deliver again what came while nobody listened, so what waits is looked for.
             await self._wake_all()
             if self._pace.works:
@@ -95,8 +120,54 @@ class Engine:
         new = await self._ports.store.admit(event, inbound)
         # For a duplicate too: whoever admitted it may have died before adding the task.
         wait = self._pace.quiet if isinstance(inbound, Message) else 0
-        await self._add(f"turn:{inbound.thread}:{event}", inbound.thread, last=inbound.id, wait=wait)
+        await self._add(_key("turn", inbound.thread, event), inbound.thread, last=inbound.id, wait=wait)
         return new
+
+    async def ask(self, key: str, name: str, what: str) -> None:
+        """Have an errand done by a worker. `key`, whose parts (`|`) name whose it is, is done once, however often it is asked
+        for while it is under way or has been done within the last minute: after that, only an errand itself can tell."""
+        task = f"errand|{key}"
+        with reaching(self._where):
+            async with self._docket.redis() as redis:
+                state = await redis.hget(self._docket.runs_key(task), "state")
+            if state != ExecutionState.COMPLETED.value.encode():
+                await self._docket.add("errand", key=task)(name, what)
+
+    async def forget(self, candidate: str) -> None:
+        """Delete everything there is of a candidate: what the store has, and what is still to be done for them.
+
+        An errand may call this for whom it is named after: it goes on."""
+        names = {candidate, *await self._ports.store.threads(candidate)}
+        await self._cancel(names)
+        await self._ports.store.forget_candidate(candidate)
+        # A turn that ended all the same may have woken its successor.
+        await self._cancel(names)
+
+    async def _cancel(self, names: Collection[str]) -> None:
+        """Cancel every task whose key names one of these threads or people, wait until none is under way, and delete what
+        docket remembers of those that ran."""
+        this = current_execution.get(None)
+        with reaching(self._where):
+            async with self._docket.redis() as redis:
+                prefix, tasks = self._docket.runs_key(""), set[str]()
+                async for key in redis.scan_iter(match=f"{literal(prefix)}*", count=1000):
+                    task = key.decode().removeprefix(prefix)
+                    # Whole parts only: "ada" is not "ada:b".
+                    if any(f"|{name}|" in f"|{task}|" for name in names) and not (this and this.key == task):
+                        tasks.add(task)
+                for task in tasks:
+                    await self._docket.cancel(task)
+                    # Without its record a task that was begun by mistake ends at once, and one that ends leaves none.
+                    await redis.delete(self._docket.runs_key(task))
+                for _ in range(round(LEAVING / self._pace.check)):
+                    if not await self._under_way(redis, tasks):
+                        return
+                    await asyncio.sleep(self._pace.check)
+
+    async def _under_way(self, redis: Any, tasks: Collection[str]) -> bool:
+        """Whether one of these tasks is in the stream, where a task stays until its worker is done with it."""
+        queued = await redis.xrange(self._docket.stream_key)
+        return any(fields[b"key"].decode() in tasks for _, fields in queued)
 
     async def ended(self) -> None:
         """Return when the worker has been drained; raise what it died of."""
@@ -146,9 +217,16 @@ class Engine:
 
         left = await run_turn(self._ports, thread, key, settled)
         if more:
-            await self._add(f"next:{thread}:{more}", thread, last=more, wait=self._pace.quiet)
+            await self._add(_key("next", thread, more), thread, last=more, wait=self._pace.quiet)
         elif left:
             await self._wake(thread)
+
+    async def errand(self, name: str, what: str, retry: Retry = A_WHILE) -> None:
+        """Do an errand. One that a newer version knows and this one doesn't is tried again, by whoever comes to it."""
+        if name not in self._errands:
+            retry.attempts = None  # the newer version may be minutes away
+            raise UnknownTaskError(name)
+        await self._errands[name](what)
 
     async def sweep(self, perpetual: Perpetual = REGULARLY) -> None:
         """Wake what waits though nothing is on its way to it; it should not happen, and it must not last if it does."""
@@ -160,12 +238,17 @@ class Engine:
                 await self._wake(thread)
 
     async def _wake(self, thread: str) -> None:
-        await self._add(f"next:{thread}:{uuid4().hex}", thread, last="")
+        await self._add(_key("next", thread, uuid4().hex), thread, last="")
 
     async def _add(self, key: str, thread: str, *, last: str, wait: float = 0) -> None:
         when = datetime.now(UTC) + timedelta(seconds=wait)
         with reaching(self._where):
             await self._docket.add("turn", when=when, key=key)(thread, last)
+
+
+def _key(kind: str, thread: str, event: str) -> str:
+    """A task's key, in parts that tell whose it is."""
+    return f"{kind}|{thread}|{event}"
 
 
 async def _put_back(

@@ -18,6 +18,8 @@ from interviewer.ledger import REVEALED, expected, hear, mark, newly_covered, ou
 from interviewer.model import (
     Answered,
     Case,
+    Corrected,
+    Deleted,
     Disputed,
     Effect,
     Ended,
@@ -51,6 +53,7 @@ from interviewer.model import (
     Settings,
     Speaker,
     Started,
+    Strike,
     TimeRequested,
     Turn,
     Word,
@@ -127,17 +130,24 @@ def _start(event: Started, case: Case) -> Step:
 
 
 def _hear(interview: Interview, event: Answered, case: Case) -> Step:
-    """Write down what was said and have it rated."""
+    """Write down what was said and have it rated; where nothing could be read, only say so."""
     interview = clock.tick(interview, event.at)
     interview, records = _written(interview, event)
+    if event.unread and not event.text.strip():
+        interview, effects = _word(interview, *_not_read(event))
+        return interview, (*records, *effects)
     asked = interview.open.point if interview.open else ""
     return replace(interview, hearing=event), (*records, Rate(event.text, asked))
 
 
 def _written(interview: Interview, event: Answered) -> Step:
-    """The candidate's messages, each a line of the transcript."""
-    lines = [Turn(Speaker.CANDIDATE, interview.phase, "answer", m.text, m.at, m.id) for m in event.messages]
-    return replace(interview, turns=interview.turns + len(lines)), tuple(map(Record, lines))
+    """The candidate's messages, each a line of the transcript; one in which nothing could be read leaves none.
+
+    What reading them took is added up."""
+    said = [message for message in event.messages if message.text.strip() or not message.attachments]
+    lines = [Turn(Speaker.CANDIDATE, interview.phase, "answer", m.text, m.at, m.id) for m in said]
+    interview = replace(interview, turns=interview.turns + len(lines), usage=interview.usage + event.usage)
+    return interview, tuple(map(Record, lines))
 
 
 def _weigh(interview: Interview, event: Rated, case: Case) -> Step:
@@ -155,7 +165,13 @@ def _weigh(interview: Interview, event: Rated, case: Case) -> Step:
     view = View(before, _count_stalls(before, after, event.rating), case, event.rating, heard)
     reply = next(reply for applies, reply in REPLIES if applies(view))
     interview, moves = reply(view)
-    return _word(interview, *_in_passing(view), *moves)
+    return _word(interview, *_not_read(heard), *_in_passing(view), *moves)
+
+
+def _not_read(heard: Answered) -> tuple[Move, ...]:
+    """A word on each attachment that could not be read; the same trouble with several is named once."""
+    once = {unread.why: unread for unread in reversed(heard.unread)}
+    return tuple(Move(MoveKind.UNREAD, material={"why": why, "name": quoted(it.name, 60)}) for why, it in once.items())
 
 
 def _review(interview: Interview, event: Reviewed, case: Case) -> Step:
@@ -291,6 +307,20 @@ def _show_model_answer(interview: Interview, event: ModelAnswerRequested, case: 
     return _word(interview, Move(MoveKind.MODEL_ANSWER, material=material))
 
 
+def _too_late(interview: Interview, event: Corrected, case: Case) -> Step:
+    """What was rated counts as it was read."""
+    return _word(clock.tick(interview, event.at), Move(MoveKind.TOO_LATE))
+
+
+def _strike(interview: Interview, event: Deleted, case: Case) -> Step:
+    """What a candidate deletes leaves the transcript without a word."""
+    return interview, (Strike(event.message),)
+
+
+def _closed(interview: Interview, event: Corrected, case: Case) -> Step:
+    return _word(interview, Move(MoveKind.AFTERWARDS))
+
+
 def _stay(interview: Interview, event: Answered, case: Case) -> Step:
     """What is written after the debrief is kept, and earns a word on what can still be done."""
     interview, records = _written(interview, event)
@@ -318,6 +348,8 @@ def _returning(rule: Rule) -> Rule:
 EVENTS: Mapping[Stage, Mapping[type, Rule]] = {
     Stage.CANDIDATE: {
         Answered:        _hear,
+        Corrected:       _too_late,
+        Deleted:         _strike,
         HintRequested:   _hint,
         TimeRequested:   _tell_time,
         RepeatRequested: _repeat,
@@ -328,6 +360,8 @@ EVENTS: Mapping[Stage, Mapping[type, Rule]] = {
     },
     Stage.RETURN: {
         Answered:        _returning(_hear),
+        Corrected:       _too_late,
+        Deleted:         _strike,
         HintRequested:   _returning(_hint),
         TimeRequested:   _tell_time,
         RepeatRequested: _returning(_repeat),
@@ -339,11 +373,13 @@ EVENTS: Mapping[Stage, Mapping[type, Rule]] = {
     Stage.WORDING: {Reviewed: _review, Worded: _say},
     Stage.DISPUTES: {
         Answered:             _stay,
+        Corrected:            _closed,
+        Deleted:              _strike,
         Disputed:             _dispute,
         ModelAnswerRequested: _show_model_answer,
         Ended:                _finish,
     },
-    Stage.NOTHING: {},
+    Stage.NOTHING: {Deleted: _strike},
 }
 # fmt: on
 
@@ -384,6 +420,11 @@ def _can_dig(view: View) -> bool:
     return deep and _may_dig(view.interview) and view.strong is not None
 
 
+def _stop(view: View) -> Reply:
+    """The candidate wants to hear nothing now: the question stays open, and the next move is theirs."""
+    return view.interview, (Move(MoveKind.STOPPED),)
+
+
 def _unreadable(view: View) -> Reply:
     interview, moves = _unless_late(view, view.interview, Move(MoveKind.UNREADABLE))
     return interview, (*moves, *_offer(interview))
@@ -416,7 +457,7 @@ def _answer_question(view: View) -> Reply:
 
 def _in_passing(view: View) -> tuple[Move, ...]:
     """An answer may hold a question that a fact settles: it is answered before anything is asked."""
-    fact = _fact(view) if view.intent is Intent.ANSWER else None
+    fact = _fact(view) if view.intent is Intent.ANSWER and not view.heard.halted else None
     return (Move(MoveKind.ANSWER, material={"fact": statement(fact.answer)}),) if fact else ()
 
 
@@ -476,6 +517,7 @@ def _in(phase: Phase) -> Callable[[View], bool]:
 
 # fmt: off
 REPLIES: tuple[tuple[Callable[[View], bool], Callable[[View], Reply]], ...] = (
+    (lambda view: view.heard.halted,              _stop),
     (lambda view: not view.rating.gradable,       _unreadable),
     (_is(Intent.HINT),                            _take_hint),
     (_is(Intent.DONT_KNOW),                       _do_not_know),

@@ -4,11 +4,11 @@ Every method runs without awaiting anything, so each is as indivisible as the Lu
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from interviewer.model import Inbound, Interview, Turn
-from interviewer.ports import Clock, Lease, Post
+from interviewer.model import Command, CommandName, Inbound, Interview, Preferences, Turn
+from interviewer.ports import NONE, Clock, Lease, Post
 from interviewer.records import Aside
 
 
@@ -29,6 +29,7 @@ class _Thread:
     applied: int = 0
     set_aside: int = 0
     posted: str = ""
+    notes: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class MemoryStore:
@@ -39,6 +40,8 @@ class MemoryStore:
         self._threads: dict[str, _Thread] = {}
         self._fence = 0
         self._begun: dict[str, dict[str, float]] = {}
+        self._ids: dict[str, str] = {}
+        self._preferences: dict[str, Preferences] = {}
         self._spent: Counter[str] = Counter()
 
     async def admit(self, event: str, inbound: Inbound) -> bool:
@@ -70,7 +73,13 @@ class MemoryStore:
         )
 
     async def commit(
-        self, lease: Lease, interview: Interview | None, turns: Sequence[Turn], posts: Sequence[Post], taken: int
+        self,
+        lease: Lease,
+        interview: Interview | None,
+        turns: Sequence[Turn],
+        posts: Sequence[Post],
+        taken: int,
+        struck: Mapping[int, Turn] = NONE,
     ) -> bool:
         kept = self._threads.get(lease.thread)
         if kept is None:
@@ -83,6 +92,8 @@ class MemoryStore:
             return False
         del kept.inbox[:taken]
         kept.interview = interview
+        for place, turn in struck.items():
+            kept.log[place] = turn
         kept.log.extend(turns)
         kept.outbox.extend(posts)
         kept.version += 1
@@ -130,6 +141,10 @@ class MemoryStore:
         kept = self._threads.get(thread)
         return tuple(kept.aside) if kept else ()
 
+    async def stopped(self, thread: str) -> bool:
+        kept = self._threads.get(thread)
+        return any(map(_is_stop, kept.inbox)) if kept else False
+
     async def take_over(self, thread: str) -> None:
         if kept := self._threads.get(thread):
             kept.owner = None
@@ -147,8 +162,12 @@ class MemoryStore:
         kept = self._threads.get(thread)
         return tuple(kept.log) if kept else ()
 
-    async def begun(self, candidate: str, thread: str, at: float) -> None:
+    async def begun(self, candidate: str, thread: str, interview: str, at: float) -> None:
         self._begun.setdefault(candidate, {})[thread] = at
+        self._ids[interview] = thread
+
+    async def thread(self, interview: str) -> str | None:
+        return self._ids.get(interview)
 
     async def threads(self, candidate: str) -> tuple[str, ...]:
         begun = self._begun.get(candidate, {})
@@ -158,10 +177,38 @@ class MemoryStore:
         self._spent[account] += tokens
         return self._spent[account]
 
+    async def preferences(self, candidate: str) -> Preferences:
+        return self._preferences.get(candidate, Preferences())
+
+    async def prefer(self, candidate: str, preferences: Preferences) -> None:
+        self._preferences[candidate] = preferences
+
+    async def notes(self, thread: str) -> Mapping[str, str]:
+        kept = self._threads.get(thread)
+        return dict(kept.notes) if kept else {}
+
+    async def note(self, thread: str, notes: Mapping[str, str]) -> None:
+        self._threads.setdefault(thread, _Thread()).notes.update(notes)
+
     async def forget(self, thread: str) -> None:
         self._threads.pop(thread, None)
+        self._ids = {id: known for id, known in self._ids.items() if known != thread}
+
+    async def forget_candidate(self, candidate: str) -> None:
+        for thread in await self.threads(candidate):
+            await self.forget(thread)
+        self._threads.pop(candidate, None)
+        self._begun.pop(candidate, None)
+        self._preferences.pop(candidate, None)
+        # Up to the day and no further: "ada" is not "ada:b".
+        for account in [name for name in self._spent if name.rpartition(":")[0] == f"person:{candidate}"]:
+            del self._spent[account]
 
     def _held(self, lease: Lease) -> _Thread | None:
         """The thread, if the lease is still its newest."""
         kept = self._threads.get(lease.thread)
         return kept if kept and kept.fence == lease.fence else None
+
+
+def _is_stop(inbound: Inbound) -> bool:
+    return isinstance(inbound, Command) and inbound.name is CommandName.STOP

@@ -116,6 +116,7 @@ class CommandName(StrEnum):
     END = "end"
     DISPUTE = "dispute"
     ANSWER = "answer"
+    STOP = "stop"
 
 
 class MoveKind(StrEnum):
@@ -146,6 +147,9 @@ class MoveKind(StrEnum):
     REDIRECT = "redirect"
     META = "meta"
     UNREADABLE = "unreadable"
+    UNREAD = "unread"
+    TOO_LATE = "too-late"
+    STOPPED = "stopped"
     WRAP_UP = "wrap-up"
     PAUSED = "paused"
     RESUMED = "resumed"
@@ -282,6 +286,17 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file that came with a message. `place` is where its adapter finds it; `size` in bytes, 0 if not known."""
+
+    id: str
+    name: str
+    mime: str
+    size: int
+    place: str
+
+
+@dataclass(frozen=True)
 class Message:
     """Something a candidate wrote in a thread. `thread` is opaque to all but its adapter."""
 
@@ -289,6 +304,19 @@ class Message:
     id: str
     author: str
     text: str
+    at: float
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Correction:
+    """The candidate changed the message `of` into `now`, or deleted it (None)."""
+
+    thread: str
+    id: str
+    author: str
+    of: str
+    now: str | None
     at: float
 
 
@@ -301,11 +329,15 @@ class Settings:
     mode: Mode = Mode.PRACTICE
     format: Format = Format.STANDARD
     persona: str = "calm"
+    language: str = ""
+    """What a language model speaks; "" for the language the candidate writes in. Without a model it is English."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command a candidate gave in a thread. `settings` goes with `start`, `argument` with `dispute`."""
+    """A command a candidate gave in a thread. `settings` goes with `start`, `argument` with `dispute`.
+
+    `stop` cuts short the reply that is being prepared; what was said is heard all the same."""
 
     thread: str
     id: str
@@ -316,12 +348,14 @@ class Command:
     settings: Settings | None = None
 
 
-Inbound = Message | Command
+Inbound = Message | Command | Correction
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One line of the transcript. `message` is the platform's id of a candidate's message, "" for the interviewer."""
+    """One line of the transcript. `message` is the platform's id of a candidate's message, "" for the interviewer.
+
+    A message that the candidate deleted leaves its line, of kind `DELETED` and without its text."""
 
     speaker: Speaker
     phase: Phase
@@ -352,6 +386,21 @@ class Usage:
             self.cached + other.cached,
             self.written + other.written,
         )
+
+
+DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What a person likes an interview to be like, wherever they start one. `zone` is an IANA name, "" if not known."""
+
+    level: Level | None = None
+    mode: Mode | None = None
+    format: Format | None = None
+    persona: str = ""
+    language: str = ""
+    zone: str = ""
 
 
 # --- judging --------------------------------------------------------------------------------------------------------
@@ -554,11 +603,23 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """An attachment that could not be read; `why` names the prompt that says so."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Answered:
-    """The candidate wrote one or more messages in a row."""
+    """The candidate wrote one or more messages in a row; `unread` came with them. `halted`: and wants no reply to them."""
 
     messages: tuple[Message, ...]
     at: float
+    unread: tuple[Unread, ...] = ()
+    halted: bool = False
+    usage: Usage = Usage()
+    """What reading the attachments took."""
 
     @property
     def text(self) -> str:
@@ -586,6 +647,21 @@ class Worded:
     """Each move of `Word` in words; the machine says the first wording of each that breaks no rule."""
 
     wordings: tuple[Wording, ...]
+    at: float
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The candidate changed a message that had been answered."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """The candidate deleted a message of the transcript."""
+
+    message: str
     at: float
 
 
@@ -646,6 +722,8 @@ class ModelAnswerRequested:
 Event = (
     Started
     | Answered
+    | Corrected
+    | Deleted
     | Rated
     | Reviewed
     | Worded
@@ -697,7 +775,14 @@ class Record:
     turn: Turn
 
 
-Effect = Rate | Word | Say | Record
+@dataclass(frozen=True)
+class Strike:
+    """Take the text of this message out of the transcript."""
+
+    message: str
+
+
+Effect = Rate | Word | Say | Record | Strike
 
 
 # --- the scorecard --------------------------------------------------------------------------------------------------

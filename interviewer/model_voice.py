@@ -35,6 +35,7 @@ WORDED = frozenset(
 """Moves that a model words. What has to be exact (the question, times, a reveal, the debrief) is the template's."""
 EARLIER = ("quote", "before", "now")
 """Material in the candidate's own words: it travels as theirs."""
+FOLLOW = "Answer in the language of the candidate's last message; if that is code or a single word, in English."
 LONGEST = 6_000
 """Characters of the last exchange that are passed on, of each side."""
 
@@ -81,7 +82,8 @@ class ModelVoice:
         """What is the same for everybody first, then for this interview, then this exchange."""
         persona = self._persona(moment.persona).wordings[0]
         mode = self._prompts.prompt(f"model/mode-{moment.mode}").wordings[0]
-        system = self._prompts.render("model/voice", {"persona": persona, "mode": mode})[0]
+        language = f"Speak {moment.language}, whatever the candidate writes in." if moment.language else FOLLOW
+        system = self._prompts.render("model/voice", {"persona": persona, "mode": mode, "language": language})[0]
         lines = [Line(Role.INSTRUCTIONS, system)]
         if moment.asked:
             lines.append(Line(Role.INTERVIEWER, moment.asked[-LONGEST:]))

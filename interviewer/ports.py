@@ -3,20 +3,23 @@
 `runner.py` is written against these alone. Every implementation of a port passes the same contract suite in `tests/`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from interviewer.model import (
     Answer,
+    Attachment,
     Case,
     Inbound,
     Interview,
     Mode,
     Move,
+    Preferences,
     Rating,
     Scorecard,
     Trouble,
@@ -26,16 +29,20 @@ from interviewer.model import (
 )
 
 NOTHING = Usage()
+NONE: Mapping[int, Turn] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Post:
-    """Something to be sent to a thread. `key` is the same on every try, so that a platform can drop a repetition."""
+    """Something to be sent to a thread. `key` is the same on every try, so that a platform can drop a repetition.
+
+    `candidate` is whose interview it belongs to, "" where there is none."""
 
     key: str
     thread: str
     turn: Turn
     scorecard: Scorecard | None = None
+    candidate: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,11 +80,18 @@ class Store(Protocol):
         ...
 
     async def commit(
-        self, lease: Lease, interview: Interview | None, turns: Sequence[Turn], posts: Sequence[Post], taken: int
+        self,
+        lease: Lease,
+        interview: Interview | None,
+        turns: Sequence[Turn],
+        posts: Sequence[Post],
+        taken: int,
+        struck: Mapping[int, Turn] = NONE,
     ) -> bool:
         """Write the state, append to the transcript, queue the posts and drop `taken` messages from the inbox, in one step.
 
-        True also when this very commit was applied before (a client may re-send a write). False: the lease is outdated."""
+        `struck` replaces lines of the transcript, by their place in the lease's. True also when this very commit was applied
+        before (a client may re-send a write). False: the lease is outdated."""
         ...
 
     async def next_post(self, thread: str) -> Post | None:
@@ -96,6 +110,10 @@ class Store(Protocol):
         """Move the head of the inbox to where an operator sees it (`reason` beside it). False: the lease is outdated."""
         ...
 
+    async def stopped(self, thread: str) -> bool:
+        """Whether there is a stop in the inbox: whoever prepares a reply there should leave it."""
+        ...
+
     async def take_over(self, thread: str) -> None:
         """Free the thread's lock. Only for a caller that knows its holder is dead; the fence keeps a zombie out."""
         ...
@@ -112,8 +130,12 @@ class Store(Protocol):
         """The whole transcript, oldest first."""
         ...
 
-    async def begun(self, candidate: str, thread: str, at: float) -> None:
+    async def begun(self, candidate: str, thread: str, interview: str, at: float) -> None:
         """Note that the candidate's interview in this thread began at `at`; the same thing noted twice is noted once."""
+        ...
+
+    async def thread(self, interview: str) -> str | None:
+        """The thread of the interview with this id."""
         ...
 
     async def threads(self, candidate: str) -> tuple[str, ...]:
@@ -124,8 +146,28 @@ class Store(Protocol):
         """Add tokens to what an account has used (0 only looks) and return the sum. An account lasts two days."""
         ...
 
+    async def preferences(self, candidate: str) -> Preferences:
+        """What the candidate likes an interview to be like."""
+        ...
+
+    async def prefer(self, candidate: str, preferences: Preferences) -> None:
+        """Keep what the candidate likes an interview to be like."""
+        ...
+
+    async def notes(self, thread: str) -> Mapping[str, str]:
+        """What an adapter keeps about a thread, or about a candidate under their name."""
+        ...
+
+    async def note(self, thread: str, notes: Mapping[str, str]) -> None:
+        """Add to, or replace, what an adapter keeps there."""
+        ...
+
     async def forget(self, thread: str) -> None:
         """Delete everything the thread has in the store."""
+        ...
+
+    async def forget_candidate(self, candidate: str) -> None:
+        """Delete everything the store has of a candidate: every thread, preference and account."""
         ...
 
 
@@ -156,6 +198,7 @@ class Moment:
     answered: str = ""
     leads: bool = True
     frugal: bool = False
+    language: str = ""
 
 
 class Voice(Protocol):
@@ -220,8 +263,16 @@ class ChatPlatform(Protocol):
 
     async def post(self, post: Post) -> None: ...
 
-    def preview(self, thread: str, text: str) -> None:
+    def preview(self, thread: str, candidate: str, text: str) -> None:
         """What the interviewer is saying, as far as it has come; the post that follows may say something else."""
+        ...
+
+    async def withdraw(self, thread: str) -> None:
+        """What was previewed is not going to be said."""
+        ...
+
+    async def fetch(self, thread: str, attachment: Attachment) -> bytes:
+        """What was attached to a message of the thread. Raises attachments.Unfetchable, and nothing else."""
         ...
 
 

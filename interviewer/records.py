@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from interviewer.model import Inbound, Interview, Turn
+from interviewer.model import Inbound, Interview, Preferences, Turn
 from interviewer.ports import Post
 
 
@@ -24,4 +24,5 @@ INTERVIEW: TypeAdapter[Interview] = TypeAdapter(Interview)
 INBOUND: TypeAdapter[Inbound] = TypeAdapter(Inbound)
 TURN: TypeAdapter[Turn] = TypeAdapter(Turn)
 POST: TypeAdapter[Post] = TypeAdapter(Post)
+PREFERENCES: TypeAdapter[Preferences] = TypeAdapter(Preferences)
 ASIDE: TypeAdapter[Aside] = TypeAdapter(Aside)

@@ -8,21 +8,30 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
+from typing import Any
 from zlib import crc32
 
+from interviewer.attachments import Blind, Senses, read
+from interviewer.attachments import Read as Legible
+from interviewer.attachments import Unread as Illegible
 from interviewer.machine import step
 from interviewer.model import (
+    DELETED,
     Answer,
     Answered,
+    Attachment,
     Case,
     Command,
     CommandName,
+    Corrected,
+    Correction,
+    Deleted,
     Disputed,
     Ended,
     Event,
@@ -45,8 +54,11 @@ from interviewer.model import (
     Say,
     Speaker,
     Started,
+    Strike,
     TimeRequested,
+    Trouble,
     Turn,
+    Unread,
     Word,
     Worded,
     Wording,
@@ -68,6 +80,9 @@ from interviewer.scoring import scorecard
 
 logger = logging.getLogger(__name__)
 
+GLANCE = 0.25
+"""Seconds between two looks at whether the candidate has stopped the reply that is being prepared."""
+
 Settled = Callable[[Sequence[Message]], bool]
 """Whether the candidate has finished typing, given the messages there are."""
 
@@ -85,8 +100,9 @@ class Allowance:
 class Ports:
     """What a turn needs of the outside world.
 
-    `notices` has the words for "set-aside", "not-started" and "already-running". A message whose turn broke off `tries`
-    times is set aside. `workspace` names the workspace of a thread, "" where there is none."""
+    `senses` make something of attached pictures and voice clips. `notices` has the words for "set-aside", "not-started" and
+    "already-running". A message whose turn broke off `tries` times is set aside. `workspace` names the workspace of a thread,
+    "" where there is none."""
 
     store: Store
     rater: Rater
@@ -97,6 +113,7 @@ class Ports:
     notices: Mapping[str, str]
     tries: int = 5
     allowance: Allowance = Allowance()
+    senses: Senses = field(default_factory=Blind)
     workspace: Callable[[str], str] = lambda _: ""
 
 
@@ -121,13 +138,34 @@ async def run_turn(ports: Ports, thread: str, owner: str, settled: Settled = lam
 async def _answer(ports: Ports, lease: Lease, said: Sequence[Inbound]) -> bool:
     """What was said becomes an event, the machine answers it, and both are committed at once."""
     event = _event(lease, said)
+    if event is None:
+        return await ports.store.commit(lease, lease.interview, [], [], len(said))
     if isinstance(event, str):
         return await ports.store.commit(lease, lease.interview, [], [_notice(ports, lease, event)], len(said))
-    interview, lines, posts = await _play(ports, lease, event)
+    played = await _unless_stopped(ports, lease.thread, event, _play(ports, lease, event))
+    if played is None:
+        return False
     if isinstance(event, Started):
         # Before the commit: a crash between the two leaves a note of an interview that is about to be, never none of one.
-        await ports.store.begun(event.candidate, lease.thread, event.at)
-    return await ports.store.commit(lease, interview, lines, posts, len(said))
+        await ports.store.begun(event.candidate, lease.thread, event.id, event.at)
+    return await ports.store.commit(lease, played.interview, played.lines, played.posts, len(said), played.struck)
+
+
+async def _unless_stopped(
+    ports: Ports, thread: str, event: Event, playing: Coroutine[Any, Any, "Played"]
+) -> "Played | None":
+    """What comes of an event, or None: the candidate stopped the reply. Then the next turn hears the answer and is brief."""
+    task = asyncio.create_task(playing)
+    try:
+        while not (await asyncio.wait({task}, timeout=GLANCE))[0]:
+            # Whoever takes in the stop may be another process, so it is looked for where both can see it.
+            if isinstance(event, Answered) and not event.halted and await ports.store.stopped(thread):
+                await _stop(task)
+                await ports.platform.withdraw(thread)
+                return None
+        return task.result()
+    finally:
+        await _stop(task)
 
 
 async def _set_aside(ports: Ports, lease: Lease) -> bool:
@@ -172,53 +210,131 @@ COMMANDS: Mapping[CommandName, Callable[[Command], Event]] = {
 
 
 def _next(inbox: tuple[Inbound, ...], settled: Settled) -> tuple[Inbound, ...]:
-    """What the next turn is about: one command, or all messages up to the next; nothing while they may go on."""
-    messages = _in_a_row(inbox)
+    """What the next turn is about: one command, or all messages up to the next, with what was done to them since and the
+    stop that follows them; nothing while they may go on."""
+    row = _in_a_row(inbox)
+    messages = [inbound for inbound in row if isinstance(inbound, Message)]
     if not messages:
         return inbox[:1]
-    return () if len(messages) == len(inbox) and not settled(messages) else messages
+    following = inbox[len(row) :]
+    if following:
+        return (*row, following[0]) if _is_stop(following[0]) else row
+    return row if settled(messages) else ()
 
 
-def _in_a_row(inbox: Sequence[Inbound]) -> tuple[Message, ...]:
-    messages: list[Message] = []
+def _in_a_row(inbox: Sequence[Inbound]) -> tuple[Message | Correction, ...]:
+    """The messages at the head of the inbox, and the corrections of these, which may have overtaken them."""
+    written: list[Message | Correction] = []
     for inbound in inbox:
-        if not isinstance(inbound, Message):
+        if isinstance(inbound, Command):
             break
-        messages.append(inbound)
-    return tuple(messages)
+        written.append(inbound)
+    ids = {inbound.id for inbound in written if isinstance(inbound, Message)}
+    mine = itertools.takewhile(lambda inbound: isinstance(inbound, Message) or inbound.of in ids, written)
+    return tuple(mine)
 
 
-def _event(lease: Lease, said: Sequence[Inbound]) -> Event | str:
-    """The event that was brought about, or the name of the notice that was earned instead."""
+def _is_stop(inbound: Inbound) -> bool:
+    return isinstance(inbound, Command) and inbound.name is CommandName.STOP
+
+
+def _as_meant(row: Sequence[Inbound]) -> tuple[Message, ...]:
+    """The messages as they read after their corrections, in the order in which they were written."""
+    messages = {inbound.id: inbound for inbound in row if isinstance(inbound, Message)}
+    corrections = [inbound for inbound in row if isinstance(inbound, Correction)]
+    for correction in sorted(corrections, key=lambda correction: correction.at):
+        if correction.now is None:
+            messages.pop(correction.of, None)
+        elif correction.of in messages:
+            messages[correction.of] = replace(messages[correction.of], text=correction.now)
+    return tuple(sorted(messages.values(), key=lambda message: message.at))
+
+
+def _event(lease: Lease, said: Sequence[Inbound]) -> Event | str | None:
+    """The event that was brought about, or the name of the notice that was earned instead; None: nothing is left of it."""
     first, interview = said[0], lease.interview
     running = interview is not None and interview.phase is not Phase.FINISHED
-    if isinstance(first, Command) and first.name is CommandName.START:
-        if running or first.settings is None:
-            return "already-running" if running else "not-started"
-        id = blake2b(f"{first.thread}\n{first.id}".encode(), digest_size=8).hexdigest()
-        return Started(id, first.author, first.settings, first.at)
-    if not running:
-        return "not-started"
     if isinstance(first, Command):
-        return COMMANDS[first.name](first)
-    messages = _in_a_row(said)
-    return Answered(messages, messages[-1].at)
+        return _commanded(first, running)
+    messages = _as_meant(said)
+    if not messages:
+        return _corrected(lease, first, running) if isinstance(first, Correction) else None
+    # A stop further behind means this reply, too: it was given while this one was awaited.
+    return Answered(messages, messages[-1].at, halted=any(map(_is_stop, lease.inbox))) if running else "not-started"
+
+
+def _commanded(command: Command, running: bool) -> Event | str | None:
+    if _is_stop(command):
+        return None
+    if command.name is not CommandName.START:
+        return COMMANDS[command.name](command) if running else "not-started"
+    if running or command.settings is None:
+        return "already-running" if running else "not-started"
+    id = blake2b(f"{command.thread}\n{command.id}".encode(), digest_size=8).hexdigest()
+    return Started(id, command.author, command.settings, command.at)
+
+
+def _corrected(lease: Lease, correction: Correction, running: bool) -> Event | None:
+    if not _lines(lease.transcript, correction.of):
+        return None
+    if correction.now is None:
+        return Deleted(correction.of, correction.at)
+    return Corrected(correction.at) if running else None
+
+
+async def _attended(ports: Ports, thread: str, event: Event, frugal: bool) -> Event:
+    """The event with its attachments read: what they say becomes part of the message they came with."""
+    if not isinstance(event, Answered):
+        return event
+
+    async def fetch(attachment: Attachment) -> bytes:
+        return await ports.platform.fetch(thread, attachment)
+
+    async def attached(message: Message) -> Sequence[Legible | Illegible]:
+        return await asyncio.gather(*(read(it, fetch, ports.senses, frugal) for it in message.attachments))
+
+    # All at once: one message after the other could take longer than the thread's lock lasts.
+    found = await asyncio.gather(*map(attached, event.messages))
+    return replace(
+        event,
+        messages=tuple(itertools.starmap(_with, zip(event.messages, found, strict=True))),
+        unread=tuple(Unread(it.name, it.why) for each in found for it in each if isinstance(it, Illegible)),
+        usage=sum((it.usage for each in found for it in each), event.usage),
+    )
+
+
+def _with(message: Message, attached: Sequence[Legible | Illegible]) -> Message:
+    texts = (message.text, *(it.text for it in attached if isinstance(it, Legible)))
+    return replace(message, text="\n\n".join(text for text in texts if text.strip()))
 
 
 # --- from an event to what is said ----------------------------------------------------------------------------------
 
 
-async def _play(ports: Ports, lease: Lease, event: Event) -> tuple[Interview | None, list[Turn], list[Post]]:
+@dataclass(frozen=True)
+class Played:
+    """What came of an event, to be committed: the interview, its new lines, what is said, and lines that were struck."""
+
+    interview: Interview | None
+    lines: Sequence[Turn]
+    posts: Sequence[Post]
+    struck: Mapping[int, Turn]
+
+
+async def _play(ports: Ports, lease: Lease, event: Event) -> Played:
     """Feed the event to the machine, and to it again what its effects bring, until only words are left."""
     interview = None if isinstance(event, Started) else lease.interview
     settings = event.settings if isinstance(event, Started) else interview and interview.settings
     case = ports.bank(settings.question if settings else "")
     before = lease.transcript[len(lease.transcript) - interview.turns :] if interview else ()
     spent = interview.usage if interview else NOTHING
-    frugal = await _frugal(ports, lease.thread, interview)
+    broke = await _frugal(ports, lease.thread, interview)
+    # Who stopped a reply does not wait for a language model either; but what was attached is part of what was said.
+    frugal = broke or (isinstance(event, Answered) and event.halted)
     lines: list[Turn] = []
     posts: list[Post] = []
-    events = deque([event])
+    struck: dict[int, Turn] = {}
+    events = deque([await _attended(ports, lease.thread, event, broke)])
     async with AsyncExitStack() as ratings:
         better: asyncio.Task[Rating] | None = None
         while events:
@@ -229,6 +345,9 @@ async def _play(ports: Ports, lease: Lease, event: Event) -> tuple[Interview | N
                         answer = Answer(text, asked, (*shown, *_heard(before), *_heard(lines)), frugal, at_last)
                         rated = await ratings.enter_async_context(aclosing(ports.rater.rate(case, answer)))
                         rating = await anext(rated)
+                        if rating.trouble is Trouble.BUDGET and not broke:
+                            # Nothing is used up: for a stop's sake no model was wanted, which is no trouble to tell of.
+                            rating = replace(rating, trouble=None)
                         if rating.provisional:
                             better = asyncio.create_task(final(rated))
                             ratings.push_async_callback(_stop, better)
@@ -243,15 +362,35 @@ async def _play(ports: Ports, lease: Lease, event: Event) -> tuple[Interview | N
                     case Say(turn, with_scorecard):
                         lines.append(turn)
                         card = scorecard(interview, case) if interview and with_scorecard else None
-                        posts.append(Post(_key(lease, len(posts)), lease.thread, turn, card))
+                        posts.append(Post(_key(lease, len(posts)), lease.thread, turn, card, _candidate(interview)))
                     case Record(turn):
                         lines.append(turn)
+                    case Strike(message):
+                        struck |= _struck(lease.transcript, message)
     if interview:
         await _charge(ports, lease.thread, interview, interview.usage.tokens - spent.tokens)
-    return interview, lines, posts
+    return Played(interview, lines, posts, struck)
 
 
-async def _stop(task: asyncio.Task[Rating]) -> None:
+def _struck(transcript: Sequence[Turn], message: str) -> dict[int, Turn]:
+    """The lines of a message, without its text, by their place in the transcript."""
+    return {place: replace(turn, kind=DELETED, text="") for place, turn in _lines(transcript, message).items()}
+
+
+def _lines(transcript: Sequence[Turn], message: str) -> Mapping[int, Turn]:
+    """What is left of a candidate's message, by place in the transcript."""
+    return {
+        place: turn
+        for place, turn in enumerate(transcript)
+        if turn.speaker is Speaker.CANDIDATE and turn.message == message and turn.kind != DELETED
+    }
+
+
+def _candidate(interview: Interview | None) -> str:
+    return interview.candidate if interview else ""
+
+
+async def _stop(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.wait({task})
 
@@ -267,11 +406,13 @@ async def _word(
     since = itertools.takewhile(lambda turn: turn.speaker is Speaker.CANDIDATE, reversed(said))
     answered = "\n".join(turn.text for turn in reversed(tuple(since)))
     moments = [
-        Moment(settings.persona, settings.mode, seed + n, asked, answered, n == len(moves) - 1, frugal)
+        Moment(
+            settings.persona, settings.mode, seed + n, asked, answered, n == len(moves) - 1, frugal, settings.language
+        )
         for n in range(len(moves))
     ]
 
-    hear = partial(ports.platform.preview, thread)
+    hear = partial(ports.platform.preview, thread, interview.candidate)
     try:
         async with asyncio.TaskGroup() as voices:
             words = (ports.voice.word(move, at, hear) for move, at in zip(moves, moments, strict=True))
@@ -322,7 +463,7 @@ def _notice(ports: Ports, lease: Lease, name: str) -> Post:
     """Words about the interview that are no part of it: they are posted and not entered in the transcript."""
     phase = lease.interview.phase if lease.interview else Phase.BRIEFING
     turn = Turn(Speaker.INTERVIEWER, phase, "notice", ports.notices[name], ports.clock())
-    return Post(_key(lease, 0), lease.thread, turn)
+    return Post(_key(lease, 0), lease.thread, turn, candidate=_candidate(lease.interview) or lease.inbox[0].author)
 
 
 def _key(lease: Lease, n: int) -> str:

@@ -9,8 +9,15 @@
     mb:{t:THREAD}:log    list    30 d   the transcript as JSON lines, append-only
     mb:{t:THREAD}:lock   string  180 s  the owner of the running turn; the TTL is a backstop only
     mb:{t:THREAD}:aside  list    30 d   messages set aside (reason, at, inbound), the newest 100
+    mb:{t:THREAD}:note   hash    30 d   what an adapter keeps about a thread, or, under a candidate's name, about them
+    mb:{t:THREAD}:ids    set     30 d   the interviews that were begun in the thread
+    mb:{i:INTERVIEW}:th  string  30 d   the thread of an interview
     mb:{c:CANDIDATE}:th  zset    30 d   thread -> second at which the candidate's interview began there
+    mb:{c:CANDIDATE}:pref  string 1 y   what the candidate likes an interview to be like, as JSON
     mb:{a:ACCOUNT}:tok   string  2 d    tokens that language models were asked for on the account of somebody's day
+
+30 d stands for how long transcripts are kept, which is a setting. It begins anew with every turn that is committed, for all that
+belongs to the thread's interview.
 
 Whoever holds the lock is a task that is redelivered until it ends, so a turn that meets a lock simply returns: the
 holder looks at the inbox again when it releases. The fence rises with every BEGIN and shuts out a holder presumed dead.
@@ -18,7 +25,8 @@ redis-py sends a write again when the reply was lost, so COMMIT, POSTED and SET_
 A new fence starts at the time of day: after `forget` it is still higher than any that a zombie may hold.
 """
 
-from collections.abc import AsyncIterator, Generator, Sequence
+import re
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
@@ -39,13 +47,14 @@ from redis.exceptions import (
 )
 
 from interviewer import records
-from interviewer.model import Inbound, Interview, Turn
-from interviewer.ports import Lease, Post, StoreUnavailable
+from interviewer.model import Command, CommandName, Inbound, Interview, Preferences, Turn
+from interviewer.ports import NONE, Lease, Post, StoreUnavailable
 
 DAY = 24 * 3600
 KEEP = 30 * DAY
 CLAIM = 3 * DAY
 ACCOUNT = 2 * DAY
+PREFERENCES = 365 * DAY
 LOCK_MS = 180_000
 
 _ADMIT = """
@@ -79,9 +88,10 @@ return {fence, tonumber(kept[1] or '0'), tries, kept[2] or '',
         redis.call('LRANGE', inbox, 0, -1), redis.call('LRANGE', log, 0, -1)}
 """
 
-# ARGV: fence, version, id of the inbox head, how many to take, TTL, interview, number of turns, turns..., posts...
+# ARGV: fence, version, id of the inbox head, how many to take, TTL, interview, number of turns, turns...,
+#       number of lines to replace, (place, line)..., posts...
 _COMMIT = """
-local st, inbox, log, out = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local st, inbox, log, out, note, ids = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local fence, version, head_id, taken, keep, data = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local last_turn = 7 + tonumber(ARGV[7])
 local kept = redis.call('HMGET', st, 'fence', 'version', 'applied')
@@ -96,8 +106,12 @@ redis.call('HSET', st, 'version', version + 1, 'applied', fence, 'tries', 0, 'da
 redis.call('EXPIRE', st, keep)
 for i = 8, last_turn do redis.call('RPUSH', log, ARGV[i]) end
 redis.call('EXPIRE', log, keep)
-for i = last_turn + 1, #ARGV do redis.call('RPUSH', out, ARGV[i]) end
+local last_struck = last_turn + 1 + 2 * tonumber(ARGV[last_turn + 1])
+for i = last_turn + 2, last_struck, 2 do redis.call('LSET', log, ARGV[i], ARGV[i + 1]) end
+for i = last_struck + 1, #ARGV do redis.call('RPUSH', out, ARGV[i]) end
 redis.call('EXPIRE', out, keep)
+redis.call('EXPIRE', note, keep)
+redis.call('EXPIRE', ids, keep)
 return 1
 """
 
@@ -179,9 +193,10 @@ class _Scan(Protocol):
 class RedisStore:
     """`ports.Store` on a Redis >= 7 or a Valkey, alone or as a cluster (`redis+cluster://`)."""
 
-    def __init__(self, client: Redis, where: str = "Redis") -> None:
+    def __init__(self, client: Redis, where: str = "Redis", keep: int = KEEP) -> None:
         self._redis = client
         self._where = where
+        self._keep = keep
         self._admit = client.register_script(_ADMIT)
         self._begin = client.register_script(_BEGIN)
         self._commit = client.register_script(_COMMIT)
@@ -190,8 +205,8 @@ class RedisStore:
         self._set_aside = client.register_script(_SET_ASIDE)
 
     @classmethod
-    def from_url(cls, url: str, max_connections: int = 50) -> "RedisStore":
-        """A store on the server at `url`; nothing is opened before the first call."""
+    def from_url(cls, url: str, max_connections: int = 50, keep: int = KEEP) -> "RedisStore":
+        """A store on the server at `url` that keeps transcripts for `keep` seconds; nothing is opened before the first call."""
         # redis-py would keep a caller waiting through 10 retries; an early, clear failure serves a candidate better.
         retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4)
         timeouts: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 3, "decode_responses": False}
@@ -200,11 +215,11 @@ class RedisStore:
             cluster: Any = RedisCluster.from_url(
                 url.replace("+cluster", ""), max_connections=max_connections, retry=retry, **timeouts
             )
-            return cls(cluster, where)
+            return cls(cluster, where, keep)
         pool: Any = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
             url, max_connections=max_connections, timeout=5, retry=retry, **timeouts
         )
-        return cls(Redis.from_pool(pool), where)
+        return cls(Redis.from_pool(pool), where, keep)
 
     async def aclose(self) -> None:
         await self._redis.aclose()
@@ -218,11 +233,11 @@ class RedisStore:
     async def admit(self, event: str, inbound: Inbound) -> bool:
         keys = _keys(inbound.thread, "ev", "in")
         with reaching(self._where):
-            return bool(await self._admit(keys, [event, records.INBOUND.dump_json(inbound), CLAIM, KEEP]))
+            return bool(await self._admit(keys, [event, records.INBOUND.dump_json(inbound), CLAIM, self._keep]))
 
     async def begin(self, thread: str, owner: str) -> Lease | None:
         with reaching(self._where):
-            answer = await self._begin(_keys(thread, "lock", "st", "in", "log"), [owner, LOCK_MS, KEEP])
+            answer = await self._begin(_keys(thread, "lock", "st", "in", "log"), [owner, LOCK_MS, self._keep])
         if answer is None:
             return None
         fence, version, tries, data, inbox, log = cast("tuple[int, int, int, bytes, list[bytes], list[bytes]]", answer)
@@ -238,15 +253,28 @@ class RedisStore:
         )
 
     async def commit(
-        self, lease: Lease, interview: Interview | None, turns: Sequence[Turn], posts: Sequence[Post], taken: int
+        self,
+        lease: Lease,
+        interview: Interview | None,
+        turns: Sequence[Turn],
+        posts: Sequence[Post],
+        taken: int,
+        struck: Mapping[int, Turn] = NONE,
     ) -> bool:
         data = b"" if interview is None else records.INTERVIEW.dump_json(interview)
         head = lease.inbox[0].id if lease.inbox else ""
         lines = [records.TURN.dump_json(turn) for turn in turns]
         queued = [records.POST.dump_json(post) for post in posts]
-        args = [lease.fence, lease.version, head, taken, KEEP, data, len(lines), *lines, *queued]
+        replaced = [part for place, turn in struck.items() for part in (place, records.TURN.dump_json(turn))]
+        counted = [len(lines), *lines, len(struck), *replaced]
+        args = [lease.fence, lease.version, head, taken, self._keep, data, *counted, *queued]
         with reaching(self._where):
-            return bool(await self._commit(_keys(lease.thread, "st", "in", "log", "out"), args))
+            done = bool(await self._commit(_keys(lease.thread, "st", "in", "log", "out", "note", "ids"), args))
+            if done and interview:
+                # The ways to the thread last as long as it does: nothing of it could be found or forgotten otherwise.
+                await self._redis.expire(_of(interview.candidate, "th"), self._keep)
+                await self._redis.expire(_id_key(interview.id), self._keep)
+        return done
 
     async def next_post(self, thread: str) -> Post | None:
         with reaching(self._where):
@@ -264,11 +292,17 @@ class RedisStore:
 
     async def set_aside(self, lease: Lease, reason: str) -> bool:
         with reaching(self._where):
-            return bool(await self._set_aside(_keys(lease.thread, "st", "in", "aside"), [lease.fence, reason, KEEP]))
+            return bool(
+                await self._set_aside(_keys(lease.thread, "st", "in", "aside"), [lease.fence, reason, self._keep])
+            )
 
     async def aside(self, thread: str) -> tuple[records.Aside, ...]:
         """What was set aside in a thread, oldest first."""
         return tuple(map(records.ASIDE.validate_json, await self._list(thread, "aside")))
+
+    async def stopped(self, thread: str) -> bool:
+        inbox = map(records.INBOUND.validate_json, await self._list(thread, "in"))
+        return any(isinstance(inbound, Command) and inbound.name is CommandName.STOP for inbound in inbox)
 
     async def take_over(self, thread: str) -> None:
         with reaching(self._where):
@@ -293,16 +327,29 @@ class RedisStore:
     async def transcript(self, thread: str) -> tuple[Turn, ...]:
         return tuple(map(records.TURN.validate_json, await self._list(thread, "log")))
 
-    async def begun(self, candidate: str, thread: str, at: float) -> None:
-        key = f"mb:{{c:{candidate}}}:th"
+    async def begun(self, candidate: str, thread: str, interview: str, at: float) -> None:
+        key, ids = _of(candidate, "th"), _key(thread, "ids")
+        adding: Any = interview
         with reaching(self._where):
+            await self._redis.sadd(ids, adding)  # pyright: ignore[reportUnknownMemberType]
+            await self._redis.expire(ids, self._keep)
+            await self._redis.set(_id_key(interview), thread, ex=self._keep)
             await self._redis.zadd(key, {thread: at})
-            await self._redis.zremrangebyscore(key, "-inf", at - KEEP)
-            await self._redis.expire(key, KEEP)
+            await self._redis.expire(key, self._keep)
+            # One that began long ago may have gone on until yesterday.
+            old: Any = await self._redis.zrangebyscore(key, "-inf", at - self._keep)  # pyright: ignore[reportUnknownMemberType]
+            for name in old:
+                if not await self._redis.exists(_key(name.decode(), "st")):
+                    await self._redis.zrem(key, name)
+
+    async def thread(self, interview: str) -> str | None:
+        with reaching(self._where):
+            found = cast("bytes | None", await self._redis.get(_id_key(interview)))
+        return found.decode() if found else None
 
     async def threads(self, candidate: str) -> tuple[str, ...]:
         with reaching(self._where):
-            found: Any = await self._redis.zrange(f"mb:{{c:{candidate}}}:th", 0, -1)  # pyright: ignore[reportUnknownMemberType]
+            found: Any = await self._redis.zrange(_of(candidate, "th"), 0, -1)  # pyright: ignore[reportUnknownMemberType]
         return tuple(thread.decode() for thread in found)
 
     async def spend(self, account: str, tokens: int) -> int:
@@ -314,9 +361,47 @@ class RedisStore:
             await self._redis.expire(key, ACCOUNT)
         return spent
 
+    async def preferences(self, candidate: str) -> Preferences:
+        with reaching(self._where):
+            data = cast("bytes | None", await self._redis.get(_of(candidate, "pref")))
+        return records.PREFERENCES.validate_json(data) if data else Preferences()
+
+    async def prefer(self, candidate: str, preferences: Preferences) -> None:
+        with reaching(self._where):
+            await self._redis.set(_of(candidate, "pref"), records.PREFERENCES.dump_json(preferences), ex=PREFERENCES)
+
+    async def notes(self, thread: str) -> Mapping[str, str]:
+        with reaching(self._where):
+            found: Any = await self._redis.hgetall(_key(thread, "note"))
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    async def note(self, thread: str, notes: Mapping[str, str]) -> None:
+        if not notes:
+            return
+        changed: Any = dict(notes)
+        with reaching(self._where):
+            await self._redis.hset(_key(thread, "note"), mapping=changed)
+            await self._redis.expire(_key(thread, "note"), self._keep)
+
     async def forget(self, thread: str) -> None:
         with reaching(self._where):
-            await self._redis.unlink(*_keys(thread, "ev", "in", "out", "st", "log", "lock", "aside"))
+            members: Any = await self._redis.smembers(_key(thread, "ids"))
+            # The ways to it last: what was cut off half-way is begun again.
+            await self._redis.unlink(*_keys(thread, "ev", "in", "out", "st", "log", "lock", "aside", "note"))
+            for id in members:
+                await self._redis.unlink(_id_key(id.decode()))
+            await self._redis.unlink(_key(thread, "ids"))
+
+    async def forget_candidate(self, candidate: str) -> None:
+        for thread in await self.threads(candidate):
+            await self.forget(thread)
+        with reaching(self._where):
+            scan = cast("_Scan", self._redis.scan_iter)  # pyright: ignore[reportUnknownMemberType]
+            # Up to the day and no further: "ada" is not "ada:b".
+            async for key in scan(f"mb:{{a:person:{literal(candidate)}:????-??-??}}:tok", count=1000):
+                await self._redis.unlink(key)
+            for key in (_key(candidate, "note"), _of(candidate, "pref"), _of(candidate, "th")):
+                await self._redis.unlink(key)
 
     async def _list(self, thread: str, kind: str) -> list[bytes]:
         with reaching(self._where):
@@ -331,6 +416,19 @@ def address(url: str) -> str:
 
 def _key(thread: str, kind: str) -> str:
     return f"mb:{{t:{thread}}}:{kind}"
+
+
+def _of(candidate: str, kind: str) -> str:
+    return f"mb:{{c:{candidate}}}:{kind}"
+
+
+def _id_key(interview: str) -> str:
+    return f"mb:{{i:{interview}}}:th"
+
+
+def literal(text: str) -> str:
+    """The text as a SCAN pattern that matches nothing else."""
+    return re.sub(r"([*?\[\]\\^-])", r"\\\1", text)
 
 
 def _keys(thread: str, *kinds: str) -> list[str]:

@@ -6,17 +6,19 @@ not sound like a form. `MATERIAL` says what each move brings along; it is checke
 
 from collections.abc import Callable, Mapping
 
+from interviewer.attachments import Why
 from interviewer.model import Move, MoveKind, Trouble, Wording
 from interviewer.ports import Moment
 from interviewer.prompts import Prompts
 
-VARIANTS = {MoveKind.OPEN_PHASE: "phase", MoveKind.ON_MY_OWN: "why"}
+VARIANTS = {MoveKind.OPEN_PHASE: "phase", MoveKind.ON_MY_OWN: "why", MoveKind.UNREAD: "why"}
 """Moves with a prompt for each value of a piece of their material."""
 MATERIAL: Mapping[str, frozenset[str]] = {
     name: frozenset(variables.split())
     for name, variables in {
         **{kind.value: "" for kind in MoveKind if kind not in VARIANTS},
         **{f"on-my-own/{why}": "" for why in (*(trouble.value for trouble in Trouble), "plain")},
+        **{f"unread/{why}": "name" for why in Why},
         "greet": "title level minutes",
         "present": "prompt",
         "answer": "fact",

@@ -1,4 +1,4 @@
-"""A server on this machine that speaks OpenAI's chat completions, for the provider's real client to talk to.
+"""A server on this machine that speaks OpenAI's chat completions and transcriptions, for the provider's real client to talk to.
 
 `with OpenAIServer(script) as server:` serves from a thread; what it answers, and how it fails, is up to the script.
 `python -m tests.openai_server --port 8399` serves by itself, with `sensible` for a model.
@@ -6,6 +6,7 @@
 
 import argparse
 import asyncio
+import base64
 import json
 import logging
 import re
@@ -34,7 +35,8 @@ CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceed
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asked for. `messages`: role and text; `schema` and `strict`: of the form that is to be filled in."""
+    """What a client asked for. `messages`: role and text; `schema` and `strict`: of the form that is to be filled in; `pictures`:
+    mime type and bytes of those in the messages; `clip`: name and bytes of what is to be transcribed, without any messages."""
 
     model: str
     messages: list[tuple[str, str]]
@@ -45,6 +47,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     max_tokens: int | None = None
     include_usage: bool = False
+    pictures: Sequence[tuple[str, bytes]] = ()
+    clip: tuple[str, bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,12 @@ def application(script: Script, requests: list[Request] | None = None) -> Starle
     books = _Books()
 
     async def complete(http: HTTPRequest) -> Response:
-        request = _read(await http.json(), dict(http.headers))
+        return await answer(http, _read(await http.json(), dict(http.headers)))
+
+    async def transcribe(http: HTTPRequest) -> Response:
+        return await answer(http, _read_form(await http.body(), dict(http.headers)))
+
+    async def answer(http: HTTPRequest, request: Request) -> Response:
         if requests is not None:
             requests.append(request)
         reply = script(request)
@@ -160,7 +169,11 @@ def application(script: Script, requests: list[Request] | None = None) -> Starle
         model = {"id": "scripted", "object": "model", "created": 0, "owned_by": "tests"}
         return JSONResponse({"object": "list", "data": [model]})
 
-    paths = [Route("/v1/chat/completions", complete, methods=["POST"]), Route("/v1/models", models)]
+    paths = [
+        Route("/v1/chat/completions", complete, methods=["POST"]),
+        Route("/v1/audio/transcriptions", transcribe, methods=["POST"]),
+        Route("/v1/models", models),
+    ]
     return Starlette(routes=paths)
 
 
@@ -176,7 +189,19 @@ def _read(body: Mapping[str, Any], headers: Mapping[str, str]) -> Request:
         headers=headers,
         max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
         include_usage=bool(_part(body, "stream_options").get("include_usage")),
+        pictures=[picture for message in body["messages"] for picture in _pictures(message.get("content"))],
     )
+
+
+def _read_form(body: bytes, headers: Mapping[str, str]) -> Request:
+    """A form in parts, as a recording is sent in: so little of it is needed that no package is."""
+    boundary = headers["content-type"].partition("boundary=")[2].strip('"').encode()
+    fields: dict[str, tuple[str, bytes]] = {}
+    for part in body.split(b"--" + boundary)[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        named = dict(re.findall(r'\b(name|filename)="([^"]*)"', head.decode()))
+        fields[named["name"]] = (named.get("filename", ""), content.removesuffix(b"\r\n"))
+    return Request(fields["model"][1].decode(), [], headers=headers, clip=fields["file"])
 
 
 def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -188,6 +213,13 @@ def _text(content: str | Iterable[Mapping[str, str]] | None) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     return "".join(part.get("text", "") for part in content)
+
+
+def _pictures(content: str | Iterable[Mapping[str, Any]] | None) -> Iterable[tuple[str, bytes]]:
+    for part in () if content is None or isinstance(content, str) else content:
+        if part["type"] == "image_url":
+            mime, data = re.fullmatch("data:([^;]*);base64,(.*)", part["image_url"]["url"]).groups()  # type: ignore[union-attr]
+            yield mime, base64.b64decode(data, validate=True)
 
 
 async def _departure(http: HTTPRequest) -> None:
@@ -259,6 +291,8 @@ async def _document(request: Request, reply: Reply, usage: Mapping[str, Any]) ->
         message |= {"content": None, "refusal": reply.refusal}
     head = _head(request, "chat.completion")
     document = json.dumps(head | {"choices": [_choice("message", message, reply.finish)], "usage": usage})
+    if request.clip:
+        document = json.dumps({"text": reply.whole, "usage": _heard(request.clip[1], reply)})
     while reply.endless:
         yield " "
         await asyncio.sleep(0)
@@ -266,6 +300,14 @@ async def _document(request: Request, reply: Reply, usage: Mapping[str, Any]) ->
         yield document[: len(document) // 2]
         raise ConnectionAbortedError
     yield document
+
+
+def _heard(clip: bytes, reply: Reply) -> dict[str, Any]:
+    """What a transcription cost; as many tokens as if sound were text."""
+    read, written = -(-len(clip) // CHARACTERS), _tokens(reply.whole)
+    details = {"audio_tokens": read, "text_tokens": 0}
+    counted = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+    return {"type": "tokens", "input_token_details": details, **counted}
 
 
 def _event(request: Request, fields: Mapping[str, Any]) -> str:
@@ -288,7 +330,11 @@ def _error(status: int) -> dict[str, Any]:
 
 
 def sensible(request: Request) -> Reply:
-    """A model that claims nothing of an answer, and words a move as the move has it."""
+    """A model that claims nothing of an answer, words a move as the move has it, and sees and hears the same thing always."""
+    if request.pictures:
+        return Reply("A sketch of two boxes, Client and API.\nClient -> API: POST /links")
+    if request.clip:
+        return Reply("I would begin with the numbers.")
     if request.schema and {"intent", "covered", "wrong", "fact"} <= set(request.schema.get("properties", {})):
         return Reply('{"intent":"answer","covered":[],"wrong":[],"fact":""}')
     moves = re.findall(r"<move>(.*?)</move>", request.messages[-1][1], re.DOTALL)

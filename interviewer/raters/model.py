@@ -6,6 +6,7 @@ A model that failed rests for a while instead of making every turn wait, and the
 """
 
 import asyncio
+import base64
 import logging
 import threading
 import time
@@ -28,8 +29,9 @@ LONG_REST = 600.0
 LIMIT = 40.0
 """Seconds for everything that is tried to get one answer. A turn asks three times at most, one after the other, and its thread's
 lock lasts 180 s."""
-LONGEST = {"say": 400, "fill": 4_000}
-"""Tokens that a model may write: a wording is three sentences, a form at most a rubric's quotes or a whole guide."""
+LONGEST = {"say": 400, "fill": 4_000, "see": 1_000}
+"""Tokens that a model may write: a wording is three sentences, a form at most a rubric's quotes or a whole guide, and a
+description has some 250 words, labels in any language."""
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -86,7 +88,7 @@ class ChatModel:
     def warm(self) -> None:
         """Import what is needed, in the calling thread; what fails here fails again, and is told, when it is needed."""
         for name in self._connection.names:
-            for kind in LONGEST:
+            for kind in ("say", "fill"):
                 with suppress(ModelTrouble), _troubles():
                     self._client(name, kind)
 
@@ -129,6 +131,41 @@ class ChatModel:
             return found["parsed"]
 
         return await self._ask("fill", form.__name__.lower(), structured)
+
+    def takes_pictures(self) -> bool:
+        """Whether LangChain's profile of the first model says so; not if it has none. Imports LangChain in the calling thread."""
+        with suppress(ModelTrouble), _troubles():
+            profile: dict[str, Any] | None = self._client(self._connection.names[0], "see").profile
+            return bool(profile and profile.get("image_inputs"))
+        return False
+
+    async def see(self, data: bytes, mime: str, lines: Sequence[Line]) -> tuple[str, Usage]:
+        """What it says about a picture, which goes with the last of the lines. Raises ModelTrouble as `say` does."""
+
+        async def look(client: Any, tried: _Try) -> str:
+            from langchain_core.messages import HumanMessage
+
+            encoded = (await asyncio.to_thread(base64.b64encode, data)).decode()
+            shown = {"type": "image", "base64": encoded, "mime_type": mime}
+            content: list[Any] = [shown, {"type": "text", "text": lines[-1].text}]
+            answer = await client.ainvoke([*_messages(lines[:-1], client), HumanMessage(content)])
+            tried.read(answer)
+            _complete(_ending(answer), str(answer.text))
+            return str(answer.text).strip()
+
+        return await self._ask("see", "see", look)
+
+    async def hear(self, data: bytes, name: str) -> tuple[str, Usage]:
+        """What is said in a recording, "" for silence; the ending of `name` tells its format. Raises ModelTrouble."""
+
+        async def transcribe(client: Any, tried: _Try) -> str:
+            # LangChain has no transcription; OpenAI's own client, which it has set up as it should be, does.
+            speech = client.root_async_client.audio.transcriptions
+            found = await speech.create(file=(name, data), model=client.model_name)
+            tried.heard(found)
+            return str(found.text.strip())
+
+        return await self._ask("hear", "hear", transcribe)
 
     async def _ask(self, kind: str, purpose: str, use: "Callable[[Any, _Try], Any]") -> tuple[Any, Usage]:
         """Use the first model that is of use; raises the first one's trouble, with the tokens of all."""
@@ -204,6 +241,12 @@ class _Try:
             details: dict[str, int] = told.get("input_token_details") or {}
             self.usage += Usage(0, told["input_tokens"], details.get("cache_read") or 0, told["output_tokens"])
 
+    def heard(self, transcription: Any) -> None:
+        """Take the tokens from a transcription, where its server counts any and not seconds, or nothing."""
+        with suppress(Exception):
+            told = transcription.usage
+            self.usage += Usage(0, int(told.input_tokens), 0, int(told.output_tokens))
+
     def read_thrown_away(self, error: Any) -> None:
         """Take the tokens from an answer that OpenAI's client did not hand on: a form cut off costs what a whole one does."""
         # It is looked for where any server may have put anything: what cannot be read is not counted.
@@ -222,10 +265,12 @@ def _connect(name: str, connection: Connection, kind: str) -> Any:
 
     # The first colon parts them: a model's own name may have more of them ("llama3:8b").
     provider, model = name.split(":", 1) if ":" in name else ("", name)
+    if kind == "hear" and provider not in ("", "openai"):
+        raise ModelTrouble(Trouble.UNKNOWN, "only OpenAI's protocol has transcriptions here: check TRANSCRIPTION_MODEL")
     options: dict[str, Any] = {
         "timeout": connection.timeout,
         "max_retries": connection.retries,
-        "max_tokens": connection.longest or LONGEST[kind],
+        "max_tokens": connection.longest or LONGEST.get(kind),
     }
     if connection.temperature is not None:
         options["temperature"] = connection.temperature
@@ -292,20 +337,28 @@ def _complete(ended: str, text: str) -> None:
 
 _REASONS: tuple[tuple[tuple[str, ...], Trouble, str], ...] = (
     (
-        ("ModelAuthenticationError", "ModelPermissionDeniedError"),
+        ("ModelAuthenticationError", "ModelPermissionDeniedError", "AuthenticationError", "PermissionDeniedError"),
         Trouble.KEY,
         "the key is refused: check OPENAI_API_KEY",
     ),
-    (("ModelNotFoundError",), Trouble.UNKNOWN, "there is no such model: check INTERVIEW_MODEL and RATER_MODEL"),
+    (
+        ("ModelNotFoundError", "NotFoundError"),
+        Trouble.UNKNOWN,
+        "there is no such model: check its name in the settings",
+    ),
     (("ImportError", "ModuleNotFoundError"), Trouble.UNKNOWN, "its provider's package is not installed"),
     (("ModelRateLimitError", "RateLimitError"), Trouble.BUSY, "the provider is overrun, or the quota is used up"),
     (("ContentFilterFinishReasonError", "OpenAIRefusalError"), Trouble.FILTERED, "it refused"),
     (("LengthFinishReasonError", "OutputParserException", "ContextOverflowError"), Trouble.UNUSABLE, "not the form"),
     (("ModelInvalidRequestError", "BadRequestError"), Trouble.UNUSABLE, "the provider did not accept the request"),
     (("ModelTimeoutError", "TimeoutError", "APITimeoutError"), Trouble.UNREACHABLE, "it took too long"),
-    (("ModelConnectionError", "ModelAPIError", "APIConnectionError"), Trouble.UNREACHABLE, "it could not be reached"),
+    (
+        ("ModelConnectionError", "ModelAPIError", "APIConnectionError", "InternalServerError"),
+        Trouble.UNREACHABLE,
+        "it could not be reached",
+    ),
 )
-"""What a failure means, by the names of its class and of that class's bases."""
+"""What a failure means, by the names of its class and of that class's bases: LangChain's, and OpenAI's own."""
 
 
 @contextmanager
