@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from bot.__main__ import make_interviewer
+from bot.cli.common import make_interviewer
 from bot.play import play
 from bot.scorecard import render
 from bot.terminal import Screen

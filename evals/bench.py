@@ -21,7 +21,7 @@ from typing import Any
 import pexpect
 from pydantic import SecretStr
 
-from bot.__main__ import bank, data_root, make_interviewer, make_rater
+from bot.cli.common import bank, make_interviewer, make_rater
 from bot.settings import Settings as Environment
 from bot.wiring import make_interviewer as wired
 from evals.labelled import DEV, read_answers
@@ -41,6 +41,7 @@ from interviewer.model import (
     Settings,
 )
 from interviewer.ports import Post, Rater, final
+from interviewer.questions import data_root
 from interviewer.raters.model import Call
 from interviewer.raters.reading import Reading
 from interviewer.runner import run_turn
@@ -139,7 +140,7 @@ async def turns(rater: Rater, home: Path, texts: Sequence[str]) -> list[float]:
 FIRST = """
 import asyncio, json, sys, time
 began = float(sys.argv[1])
-from bot.__main__ import bank, make_rater
+from bot.cli.common import bank, make_rater
 from interviewer.model import Answer
 from interviewer.ports import final
 rater = make_rater(offline=True)

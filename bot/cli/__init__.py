@@ -1,0 +1,1 @@
+"""The commands of `mockingbird …`, a module for each family; `bot.__main__` puts them together."""

@@ -1,0 +1,150 @@
+"""What the commands share: the screen, the options, the environment, and the parts as the environment wires them."""
+
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from bot.commands import Persona, Wish
+from bot.settings import Settings as Environment
+from interviewer.model import Format, Level, Mode, Settings
+from interviewer.questions import Bank, data_root, load_bank
+
+if TYPE_CHECKING:
+    from bot.wiring import Interviewer
+    from interviewer.ports import Rater
+    from interviewer.raters.model import Call
+
+# What only one command needs is imported where that command begins: `--help` must not pay for it.
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+LevelOption = Annotated[Level | None, typer.Option(help="The level to be judged at. \\[default: senior]")]
+ModeOption = Annotated[
+    Mode | None,
+    typer.Option(help="practice offers hints and feedback; interview does neither unasked. \\[default: practice]"),
+]
+FormatOption = Annotated[Format | None, typer.Option(help="15, 30 or 45 active minutes. \\[default: standard]")]
+QuestionOption = Annotated[
+    str | None, typer.Option("--question", "-q", help="A question's ID; see `mockingbird questions list`.")
+]
+PersonaOption = Annotated[Persona | None, typer.Option(help="How a model-backed interviewer speaks. \\[default: calm]")]
+OfflineOption = Annotated[
+    bool,
+    typer.Option("--offline", help="Without a language model, whatever is configured: nothing leaves this machine."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+class Refused(Exception):
+    """The command can't be carried out. Its text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says of the interview; None where it leaves it open."""
+
+    question: str | None = None
+    level: Level | None = None
+    mode: Mode | None = None
+    format: Format | None = None
+    persona: Persona | None = None
+
+    def settings(self, question: str, chosen: Wish) -> Settings:
+        """What was asked for, then what was wished for, then what is usual."""
+        return Settings(
+            question,
+            self.level or chosen.level or Level.SENIOR,
+            self.mode or chosen.mode or Mode.PRACTICE,
+            self.format or chosen.format or Format.STANDARD,
+            self.persona or chosen.persona or Persona.CALM,
+        )
+
+
+@cache
+def environment() -> Environment:
+    try:
+        return Environment()
+    except ValidationError as error:
+        faults = "; ".join(_fault(str(fault["loc"][0]), str(fault["msg"])) for fault in error.errors())
+        raise Refused(f"The environment is not as it should be: {faults}.") from None
+
+
+def _fault(name: str, message: str) -> str:
+    """A fault that names its setting."""
+    said = message.removeprefix("Value error, ")
+    return said if name.upper() in said else f"{name.upper()}: {said}"
+
+
+@cache
+def bank() -> Bank:
+    return load_bank(*shelves())
+
+
+def shelves() -> tuple[Path, ...]:
+    """The folders of questions: a team's own, what a model has drafted, and the bank's."""
+    own = environment().questions
+    if own and not (own / "questions.yaml").is_file():
+        raise Refused(
+            f"MOCKINGBIRD_QUESTIONS is {own}, which has no questions.yaml: `mockingbird questions new ID` begins one."
+        )
+    drafts = environment().data / "drafts"
+    return tuple(folder for folder in (own, drafts, data_root()) if folder and (folder / "questions.yaml").is_file())
+
+
+def make_interviewer(*, offline: bool = False, observe: "Callable[[Call], None] | None" = None) -> "Interviewer":
+    """Who leads an interview, as the environment has it."""
+    from bot.wiring import make_interviewer as make
+
+    return make(environment(), data_root(), bank().case, offline=offline, observe=observe or (lambda _: None))
+
+
+def make_rater(*, offline: bool = False) -> "Rater":
+    """Who rates, as the environment has it."""
+    from bot.wiring import make_rater as make
+
+    return make(environment(), data_root(), offline=offline)
+
+
+@asynccontextmanager
+async def server() -> AsyncGenerator[str]:
+    """The URL of the store's server: the configured one, or our own Valkey, which the last to leave stops."""
+    configured = environment().redis_url
+    if configured:
+        yield configured
+        return
+    from interviewer import embedded
+
+    async with embedded.running(environment().data) as own:
+        yield own.url
+
+
+async def revive() -> None:
+    """Start our own Valkey again if it died; a configured server is not ours to start."""
+    if environment().redis_url:
+        return
+    from interviewer import embedded
+
+    await (await embedded.start(environment().data)).aclose()
+
+
+def read(path: Path) -> str:
+    """The text of a file or of standard input."""
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{path} can't be read: {error.strerror}.") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(
+            f"{path} is not UTF-8 (byte {error.start} is {data[error.start]:#04x}). Save it as UTF-8 and try again."
+        ) from None

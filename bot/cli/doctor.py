@@ -1,0 +1,72 @@
+"""`mockingbird doctor`: the checks, each of which tries a part as it is configured."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import typer
+
+from bot.cli.common import Refused, bank, environment, make_interviewer, make_rater, out, server, shelves
+
+app = typer.Typer()
+
+
+@app.command()
+def doctor() -> None:
+    """What is configured, which store and rater are in use, what is missing and how to get it."""
+    from bot.doctor import examine
+
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        (
+            "bank",
+            lambda: (
+                f"{len([bank().case(q.id) for q in bank().questions])} questions from {', '.join(map(str, shelves()))}"
+            ),
+        ),
+        ("prompts", lambda: f"{len(make_interviewer(offline=True).notices)} notices and every move have their words"),
+        ("rater", lambda: asyncio.run(_try_rater())),
+        *((("model", lambda: asyncio.run(_try_models())),) if environment().speaking else ()),
+        ("store", lambda: asyncio.run(_try_store())),
+    )
+    if not examine(out, environment(), checks):
+        raise typer.Exit(1)
+
+
+async def _try_rater() -> str:
+    from interviewer.model import Answer
+    from interviewer.ports import final
+
+    case = bank().case(bank().questions[-1].id)  # the bank's own, whatever a team has begun to write
+    began = time.perf_counter()
+    rating = await final(make_rater(offline=True).rate(case, Answer(case.guide.rubric[0].exemplars[0])))
+    return f"{rating.rater}, estimated coverage without a model; first rating in {time.perf_counter() - began:.1f} s"
+
+
+async def _try_models() -> str:
+    """Have every model that is configured, the fallback too, do for once what it is there for."""
+    from bot.wiring import each
+    from interviewer.ports import Line, ModelTrouble, Role
+    from interviewer.raters.reading import Reading
+
+    answered: list[str] = []
+    for what, model in each(environment()):
+        began = time.perf_counter()
+        try:
+            if what == "listens":
+                await model.fill([Line(Role.CANDIDATE, "The intent is answer; nothing is covered or wrong.")], Reading)
+            else:
+                await model.say([Line(Role.CANDIDATE, "Say: ready.")], lambda _: None)
+        except ModelTrouble as trouble:
+            raise Refused(f"{model.name}, which {what}: {trouble}") from None
+        answered.append(f"{model.name} {what} ({time.perf_counter() - began:.1f} s)")
+    return ", ".join(answered)
+
+
+async def _try_store() -> str:
+    from interviewer.store import RedisStore, address
+
+    async with server() as url, RedisStore.from_url(url) as store:
+        await store.interview("doctor:nobody")
+        return f"{address(url)} answers" + (
+            "" if environment().redis_url else " (our own Valkey; set REDIS_URL to use yours)"
+        )
