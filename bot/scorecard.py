@@ -10,11 +10,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bot.text import clean
-from interviewer.model import DimensionScore, Phase, PointScore, PointState, Scorecard, Source, Verdict
+from bot.debrief import SPLIT, TITLES, Credited, Debrief, Row, debrief, gauge
+from interviewer.model import Scorecard, Verdict
 
-WIDTH = 20
-"""Characters of a full bar."""
+DOUBT = 100
+"""Characters of the candidate's words about a point that is not credited."""
+INDENT = (0, 0, 0, 2)
 
 COLOURS: Mapping[Verdict, str] = {
     Verdict.STRONG_HIRE: "green",
@@ -23,17 +24,7 @@ COLOURS: Mapping[Verdict, str] = {
     Verdict.LEAN_NO_HIRE: "yellow",
     Verdict.NO_HIRE: "red",
 }
-SOURCES: Mapping[Source, str] = {
-    Source.VOLUNTEERED: "volunteered",
-    Source.PROBED: "said when asked",
-    Source.HINTED: "after a hint",
-    Source.DISPUTED: "argued afterwards",
-}
-STEPS: Mapping[str, str] = {
-    "correct": "Put this right",
-    "learn": "Learn to say this",
-    "volunteer": "Say this before you are asked",
-}
+MARKS: Mapping[bool | None, str] = {True: "green", False: "red", None: ""}
 
 
 Places = Mapping[str, str]
@@ -42,135 +33,94 @@ Places = Mapping[str, str]
 
 def render(card: Scorecard, places: Places = MappingProxyType({})) -> RenderableType:
     """The whole scorecard. Quotes are shown as they were written, with nothing in them taken for markup."""
+    said = debrief(card)
     parts = [
-        _head(card),
-        _dimensions(card),
-        *_evidence(card, places),
-        *_estimates(card),
-        *_open(card),
-        *_advice(card),
-        *_foot(card),
+        _head(said),
+        _dimensions(said),
+        *_evidence(said, places),
+        *_numbers(said),
+        *_open(said),
+        *_advice(said),
+        *_foot(said),
     ]
-    return Panel(Group(*parts), title="Scorecard", subtitle=f"{escape(card.title)} · {card.level}", padding=(1, 2))
+    subtitle = f"{escape(said.title)} · {said.level}"
+    return Panel(Group(*parts), title=TITLES["scorecard"], subtitle=subtitle, padding=(1, 2))
 
 
-def _head(card: Scorecard) -> RenderableType:
-    if not card.gradable:
-        return Text("Not gradable: there was nothing in it that could be judged.", style="bold")
-    if card.verdict is None:
-        return Text(
-            "Too little of the interview was reached for a verdict; what was reached is scored below.", style="bold"
-        )
-    line = Text.assemble(
-        (card.verdict.value.capitalize(), f"bold {COLOURS[card.verdict]}"), f" at {card.level}, {card.overall} of 5."
-    )
-    if card.held_back:
-        line.append(f" Held back by {', '.join(card.held_back)}.")
-    supported = (
-        f" It would support: {card.supported}." if card.supported else " It does not yet support a hire at any level."
-    )
-    return line.append(supported)
+def _head(said: Debrief) -> RenderableType:
+    text = " ".join(said.headline)
+    if said.verdict is None:
+        return Text(text, style="bold")
+    line = Text(text)
+    line.stylize(f"bold {COLOURS[said.verdict]}", 0, len(said.verdict))
+    return line
 
 
-def _dimensions(card: Scorecard) -> RenderableType:
+def _dimensions(said: Debrief) -> RenderableType:
     table = Table.grid(padding=(0, 2))
-    for score in card.dimensions:
-        table.add_row(
-            score.dimension.value, _bar(score), f"{score.score:.1f}" if score.score is not None else "not assessed"
-        )
-    legend = Text(f"estimated coverage · the │ marks what a hire shows ({card.dimensions[0].bar})", style="dim")
-    return Padding(Group(table, legend), (1, 0))
+    for row in said.dimensions:
+        table.add_row(row.name, _bar(row), row.words)
+    return Padding(Group(table, Text(said.legend, style="dim")), (1, 0))
 
 
-def _bar(score: DimensionScore) -> Text:
-    """A bar of `WIDTH` characters with the level's bar drawn in."""
-    if score.score is None:
-        return Text("·" * WIDTH, style="dim")
-    filled, mark = round(score.score / 5 * WIDTH), round(score.bar / 5 * WIDTH)
-    cells = ["█" if place < filled else "░" for place in range(WIDTH)]
-    cells[mark - 1] = "│"
-    return Text("".join(cells), style="green" if score.score >= score.bar else "yellow" if score.score >= 2 else "red")
+def _bar(row: Row) -> Text:
+    if row.score is None:
+        return Text(gauge(row), style="dim")
+    return Text(gauge(row), style="green" if row.score >= row.bar else "yellow" if row.score >= 2 else "red")
 
 
-def _evidence(card: Scorecard, places: Places) -> Iterator[RenderableType]:
-    credited = [point for point in card.points if point.evidence]
-    if credited:
-        yield Text("What you were credited for, in your words", style="bold")
-        yield from (_quote(point, places) for point in credited)
+def _evidence(said: Debrief, places: Places) -> Iterator[RenderableType]:
+    if said.credited:
+        yield Text(TITLES["credited"], style="bold")
+    yield from (_quote(point, places) for point in said.credited)
 
 
-def _quote(point: PointScore, places: Places) -> RenderableType:
-    assert point.evidence is not None  # the caller's filter
-    share = "" if point.credit == 1 else f", {point.credit:.0%} credit"
-    message = point.evidence.message
-    where = f"message {places.get(message, message)}, " if message else ""
-    about = f"{point.point} · {point.dimension} ({where}{SOURCES[point.evidence.source]}{share})"
-    quote = Text(f"“{' '.join(clean(point.evidence.quote).split())}”", style="italic")
-    return Padding(Group(Text.assemble((about, "cyan"), *_split(point)), quote), (0, 0, 0, 2))
+def _quote(point: Credited, places: Places) -> RenderableType:
+    where = f"message {places.get(point.message, point.message)}, " if point.message else ""
+    about = f"{point.point} · {point.dimension} ({where}{point.how})"
+    quote = Text(f"“{point.quote}”", style="italic")
+    return Padding(Group(Text.assemble((about, "cyan"), *_split(point.split)), quote), INDENT)
 
 
-def _split(point: PointScore) -> Iterator[tuple[str, str]]:
-    if point.split:
-        yield (" · worth a second look: the two raters disagree", "yellow")
+def _split(split: bool) -> Iterator[tuple[str, str]]:
+    if split:
+        yield (f" · {SPLIT}", "yellow")
 
 
-def _estimates(card: Scorecard) -> Iterator[RenderableType]:
-    if card.estimates:
-        yield Text("\nYour numbers", style="bold")
-    for estimate in card.estimates:
-        if estimate.said is None:
-            yield Padding(Text(f"· {estimate.name}: none given. {estimate.working}"), (0, 0, 0, 2))
-            continue
-        mark, style = ("✓", "green") if estimate.right else ("✗", "red")
-        said = f"{mark} {estimate.name}: you said {_number(estimate.said)} {estimate.unit}. {estimate.working}"
-        yield Padding(Text(said, style=style), (0, 0, 0, 2))
+def _numbers(said: Debrief) -> Iterator[RenderableType]:
+    if said.numbers:
+        yield _title("numbers")
+    for number in said.numbers:
+        yield Padding(Text(f"{number.mark} {number.sentence}", style=MARKS[number.right]), INDENT)
 
 
-def _open(card: Scorecard) -> Iterator[RenderableType]:
+def _open(said: Debrief) -> Iterator[RenderableType]:
     """What was expected and is not credited, by the name a dispute needs."""
-    rest = [point for point in card.points if point.expected and not point.credit]
-    if not rest:
-        return
-    yield Text("\nNot credited", style="bold")
-    words = {
-        PointState.CHALLENGED: "it sounded ruled out",
-        PointState.UNSURE: "touched, not said",
-        PointState.COVERED: "given away",
-    }
-    wrong = {claim.point for claim in card.misconceptions}
-    for point in rest:
-        heard = words[PointState.CHALLENGED] if point.point in wrong else words.get(point.state, "not heard")
-        line = Text.assemble((point.point, "cyan"), f" · {point.dimension}: {heard}")
-        for note, style in _split(point):
-            line.append(note, style=style)
+    if said.uncredited:
+        yield _title("open")
+    for point in said.uncredited:
+        line = Text.assemble((point.point, "cyan"), f" · {point.dimension}: {point.why}", *_split(point.split))
         if point.doubt:
-            line.append(f" (“{' '.join(clean(point.doubt).split())[:100]}”)", style="italic")
-        yield Padding(line, (0, 0, 0, 2))
+            line.append(f" (“{point.doubt[:DOUBT]}”)", style="italic")
+        yield Padding(line, INDENT)
 
 
-def _advice(card: Scorecard) -> Iterator[RenderableType]:
-    statements = {point.point: point.statement for point in card.points}
-    if card.first_gap:
-        yield Text("\nFirst gap", style="bold")
-        yield Padding(Text(statements[card.first_gap]), (0, 0, 0, 2))
-    if card.next_steps:
-        yield Text("\nNext", style="bold")
-    for number, step in enumerate(card.next_steps, 1):
-        yield Padding(Text(f"{number}. {STEPS[step.kind]}: {statements[step.point]}"), (0, 0, 0, 2))
+def _advice(said: Debrief) -> Iterator[RenderableType]:
+    if said.first_gap:
+        yield _title("first_gap")
+        yield Padding(Text(said.first_gap), INDENT)
+    if said.next_steps:
+        yield _title("next")
+    for number, step in enumerate(said.next_steps, 1):
+        yield Padding(Text(f"{number}. {step}"), INDENT)
 
 
-def _foot(card: Scorecard) -> Iterator[RenderableType]:
-    if card.assumptions:
-        yield Text("\nAssumptions left to you", style="bold")
-        yield from (Padding(Text(f"· {assumption}"), (0, 0, 0, 2)) for assumption in card.assumptions)
-    spent = [f"{phase} {_clock(seconds)}" for phase, seconds in card.spent.items() if phase in Phase and seconds >= 1]
-    times = f"\nTime: {', '.join(spent)}. " if spent else "\n"
-    yield Text(f"{times}Hints used: {card.hints}. Rated by: {', '.join(card.raters) or 'nobody'}.", style="dim")
+def _foot(said: Debrief) -> Iterator[RenderableType]:
+    if said.assumptions:
+        yield _title("assumptions")
+        yield from (Padding(Text(f"· {assumption}"), INDENT) for assumption in said.assumptions)
+    yield Text("\n" + " ".join(said.foot), style="dim")
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+def _title(part: str) -> Text:
+    return Text(f"\n{TITLES[part]}", style="bold")
