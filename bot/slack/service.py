@@ -1,0 +1,137 @@
+"""Owns Slack's part of a running bot: everything wired together, for Socket Mode (`run`) and for HTTP (`bot/web.py`)."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.settings import Settings
+from bot.slack.app import Authorize, make_app
+from bot.slack.clients import Clients
+from bot.slack.errands import Errands
+from bot.slack.manifest import SCOPES
+from bot.slack.places import ours, team
+from bot.slack.platform import SlackPlatform
+from bot.slack.reception import Reception
+from bot.slack.vault import Vault
+from bot.wiring import Interviewer
+from interviewer.engine import Engine, Pace
+from interviewer.model import Inbound
+from interviewer.questions import Bank
+from interviewer.store import RedisStore
+
+DOCKET = "mockingbird"
+IN_CHAT = Pace()
+
+
+class NotConfigured(Exception):
+    """Something is not set that Slack needs. Its text says what, and where to find it."""
+
+
+@dataclass(frozen=True)
+class Slack:
+    """A running Slack part: the Bolt app and the engine behind it."""
+
+    app: AsyncApp
+    engine: Engine
+    store: RedisStore
+    clients: Clients
+    settings: Settings
+
+    async def socket(self) -> AsyncSocketModeHandler:
+        """Connected over Socket Mode. Slack's Web API is asked for the connection with the app-level token."""
+        token = self.settings.slack_app_token.get_secret_value()
+        web = AsyncWebClient(token=token, base_url=self.settings.slack_api_url)
+        handler = AsyncSocketModeHandler(self.app, token, web_client=web)
+        await handler.connect_async()
+        return handler
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    url: str,
+    bank: Bank,
+    interviewer: Interviewer,
+    *,
+    signed: bool,
+    pace: Pace = IN_CHAT,
+) -> AsyncGenerator[Slack]:
+    """Slack's part on the store at `url`; leaving it drains. `signed`: requests come over HTTP and are signed."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(RedisStore.from_url(url, keep=settings.keep))
+        vault = (
+            await stack.enter_async_context(Vault.from_url(url, settings.slack_keys)) if settings.slack_keys else None
+        )
+        token = settings.slack_bot_token.get_secret_value()
+        if not token and vault is None:
+            raise NotConfigured(
+                "Slack needs SLACK_BOT_TOKEN (one workspace; OAuth & Permissions in your app's settings), or for many "
+                "workspaces SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and SLACK_ENCRYPTION_KEYS (docs/slack.md)."
+            )
+        tokens = _one(token) if token or vault is None else vault.token
+        clients = await stack.enter_async_context(Clients.open(settings.slack_api_url, tokens))
+        platform = SlackPlatform(clients, store)
+        ports = interviewer.ports(store, platform, time.time, team)
+
+        async def submit(event: str, inbound: Inbound) -> bool:
+            return await engine.submit(event, inbound)
+
+        errands = Errands(store, bank, clients, platform, submit, settings.slack_guests)
+        engine = Engine(ports, url, pace, DOCKET, ours, errands.by_name())
+        reception = Reception(engine, errands, voice=interviewer.models, keep_days=settings.retention_days)
+        secret = settings.slack_signing_secret.get_secret_value() if signed else ""
+        oauth = _oauth(settings, vault) if vault and not token and settings.slack_client_id else None
+        client = clients.with_token(None)
+        # The engine ends first: its turns post, and the reception's last words follow.
+        stack.push_async_callback(platform.aclose)
+        stack.push_async_callback(reception.aclose)
+        await stack.enter_async_context(engine)
+        yield Slack(
+            make_app(reception, Authorize(clients), client, signing_secret=secret, oauth=oauth),
+            engine,
+            store,
+            clients,
+            settings,
+        )
+
+
+async def run(slack: Slack, stop: asyncio.Event, connected: Callable[[], None]) -> None:
+    """Serve over Socket Mode until told to stop, or until the engine dies. Raises SlackApiError if Slack won't have it."""
+    handler = await slack.socket()
+    connected()
+    try:
+        stopping, ended = asyncio.create_task(stop.wait()), asyncio.create_task(slack.engine.ended())
+        await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if ended.done():
+            ended.result()
+        ended.cancel()
+    finally:
+        # No further message is taken in; what was admitted is answered while the engine drains.
+        await handler.close_async()
+
+
+def _one(token: str) -> Callable[[str], Awaitable[str | None]]:
+    async def of(_: str) -> str | None:
+        return token
+
+    return of
+
+
+def _oauth(settings: Settings, vault: Vault) -> AsyncOAuthSettings:
+    options: dict[str, Any] = {
+        "client_id": settings.slack_client_id,
+        "client_secret": settings.slack_client_secret.get_secret_value(),
+        "scopes": list(SCOPES),
+        "installation_store": vault,
+        "state_store": vault.states(),
+    }
+    return AsyncOAuthSettings(**options)
