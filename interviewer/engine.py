@@ -6,10 +6,12 @@ runs a task again under the same key until it ends, which is what the lock relie
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any
 from uuid import uuid4
@@ -37,6 +39,8 @@ LATER = ExponentialRetry.forever(delay=timedelta(seconds=5), maximum_delay=timed
 A_WHILE = ExponentialRetry(attempts=6, minimum_delay=timedelta(seconds=1), maximum_delay=timedelta(seconds=30))
 REGULARLY = Perpetual(every=timedelta(minutes=5), automatic=True)
 THIS = CurrentExecution()
+SLOW = 0.1
+"""Seconds for which admitting may take until its turn is added once more: the first may have come and gone."""
 LEAVING = 5.0
 """Seconds that a cancelled turn has to end before what it works on is deleted; a dead worker's never does."""
 
@@ -117,26 +121,38 @@ class Engine:
 
     async def submit(self, event: str, inbound: Inbound) -> bool:
         """Take in what arrived; then the platform may be told. False: the event had been admitted before."""
-        new = await self._ports.store.admit(event, inbound)
-        # For a duplicate too: whoever admitted it may have died before adding the task.
         wait = self._pace.quiet if isinstance(inbound, Message) else 0
-        await self._add(_key("turn", inbound.thread, event), inbound.thread, last=inbound.id, wait=wait)
+        # The task is added for a duplicate too: whoever admitted that may have died before adding it.
+        add = partial(self._add, _key("turn", inbound.thread, event), inbound.thread, last=inbound.id, wait=wait)
+        admit = partial(self._ports.store.admit, event, inbound)
+        if not wait:
+            new = await admit()
+            await add()
+            return new
+        # A turn that is not due yet may be added while its message is being admitted; should it come first, it finds nothing.
+        began = time.monotonic()
+        new, _ = await asyncio.gather(admit(), add())
+        if time.monotonic() - began > min(wait, SLOW):
+            await self._wake(inbound.thread)
         return new
 
-    async def ask(self, key: str, name: str, what: str) -> None:
+    async def ask(self, key: str, name: str, what: str) -> bool:
         """Have an errand done by a worker. `key`, whose parts (`|`) name whose it is, is done once, however often it is asked
-        for while it is under way or has been done within the last minute: after that, only an errand itself can tell."""
+        for while it is under way or has been done within the last minute: after that, only an errand itself can tell.
+
+        False: it is under way or has been done."""
         task = f"errand|{key}"
         with reaching(self._where):
             async with self._docket.redis() as redis:
                 state = await redis.hget(self._docket.runs_key(task), "state")
             if state != ExecutionState.COMPLETED.value.encode():
                 await self._docket.add("errand", key=task)(name, what)
+        return state is None or ExecutionState(state.decode()) in AGAINST_NOTHING
 
     async def forget(self, candidate: str) -> None:
         """Delete everything there is of a candidate: what the store has, and what is still to be done for them.
 
-        An errand may call this for whom it is named after: it goes on."""
+        An errand may call this for whom it is named after: it goes on, and docket remembers it for a minute more."""
         names = {candidate, *await self._ports.store.threads(candidate)}
         await self._cancel(names)
         await self._ports.store.forget_candidate(candidate)

@@ -156,17 +156,13 @@ def _interactions(app: Registry, reception: Reception) -> None:
     async def pressed(ack: Ack, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
         container: Mapping[str, Any] = body.get("container") or {}
         who, trigger = _who(body), str(body.get("trigger_id") or "")
-        # A button of a message works once; one of the App Home, which has no message, each time.
-        message = str(container.get("message_ts") or trigger)
+        message = str(container.get("message_ts") or "")
         await reception.pressed(who, str(action["action_id"]), str(action.get("value") or ""), message, trigger)
         await ack()
 
     async def submitted(ack: Ack, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         then = await reception.submitted(_who(body), view)
-        if then:
-            await ack(response_action="update", view=then)
-        else:
-            await ack()
+        await ack(**(then or {}))
 
     async def searched(ack: Ack, payload: Mapping[str, Any]) -> None:
         await ack(options=reception.options(str(payload["action_id"]), str(payload.get("value") or "")))

@@ -295,5 +295,5 @@ def zone(name: str) -> tzinfo:
     """The time zone of this name; UTC for one that is not known here."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         return UTC

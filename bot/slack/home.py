@@ -183,15 +183,15 @@ def _settings(likes: Preferences, profile_zone: str, voice: str) -> Made:
 
 def _kept(days: int) -> str:
     return (
-        f"*What is kept of you*\nYour words are kept {days} day{'' if days == 1 else 's'} after you last said something in "
-        "an interview, then deleted, and its scorecard with them. Your settings are kept for a year. Here in Slack nobody "
+        f"*What is kept of you*\nYour words are kept for {days} day{'' if days == 1 else 's'} after the last thing you say in "
+        "an interview, then deleted, and the scorecard with them. Your settings are kept for a year. Here in Slack nobody "
         "but you is shown any of it, unless you share a scorecard or hold an interview in a channel."
     )
 
 
 def _forget() -> ButtonElement:
     sure = ConfirmObject(
-        title="Forget you?",
+        title="Delete everything?",
         text=PlainTextObject(text=DELETED),
         confirm="Delete everything",
         deny="Keep it",
@@ -212,7 +212,7 @@ def _foot(voice: str) -> Made:
 def _zone(*names: str) -> tzinfo:
     """The first of these time zones that is known here, else UTC."""
     for name in filter(None, names):
-        with suppress(ZoneInfoNotFoundError, ValueError):
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo(name)
     return UTC
 

@@ -17,7 +17,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from bot.picture import picture
-from bot.slack import buttons, scorecard
+from bot.slack import buttons, scorecard, views
 from bot.slack.clients import NOT_HERE, Api, Clients, NotInstalled, error, passing
 from bot.slack.places import Place, place, user
 from bot.slack.rendering import Outgoing, outgoing
@@ -175,7 +175,7 @@ class SlackPlatform:
         links = await self.links(client, place(thread), card)
         picture = await upload(client, card)
         blocks = scorecard.blocks(card, links, picture)
-        disputable = any(point.expected and not point.credit for point in card.points)
+        disputable = bool(views.disputable(card))
         message = Outgoing(
             scorecard.notice(card), blocks, (buttons.afterwards(thread, disputable), buttons.feedback(thread))
         )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from cachetools import LRUCache
+from rapidfuzz import fuzz, process
 from slack_sdk.errors import SlackApiError
 
 from bot.commands import COMMANDS, NotUnderstood, Typed, Wish, parse, untimely, wish
@@ -30,9 +32,13 @@ from interviewer.questions import Bank
 logger = logging.getLogger(__name__)
 
 READING = ("Reading your answer…", "Weighing what you said…", "Choosing what to ask next…")
+AFTER = 0.02
+"""Seconds after which what goes on beside begins."""
 SETTLING = 600.0
 """Seconds for which an edit may arrive before its message does."""
 STARTERS = ("start", "interview", "practise", "practice", "begin")
+KNOWN = 10_000
+"""Threads whose candidate is remembered."""
 LONGEST_WISH = 6
 """Words; more is a sentence."""
 ASKING = frozenset({"help", "hi", "hello", "hey", "?"})
@@ -40,6 +46,16 @@ NO_INTERVIEW = "No interview of yours is running. `/interview start` begins one.
 NOT_YOURS = "These buttons are for the person being interviewed. `/interview` starts one of your own."
 GONE = "That interview is no longer kept. `/interview` starts another."
 HAVE_IT = "I have that already: my reply is in the thread."
+ON_ITS_WAY = "I have that already: it is in our direct messages, or on its way there."
+IS_OVER = "The interview is over. Below the scorecard you can dispute a point, see the model answer, or close it."
+NOT_YET = "That comes after the scorecard: `/interview end` takes you there."
+IS_CLOSED = "That interview is closed. `/interview score` brings your last scorecard, `/interview start` begins another."
+WHICH_POINT = (
+    "Say which point and why, as in `/interview dispute POINT` and then where you said it, in your own words; or press "
+    "Dispute a point below the scorecard."
+)
+SLIP = 70
+"""From here on (of 100) a word may be a command with a slip of the finger."""
 DAILY = "The daily question is not here yet. `/interview start` holds an interview now."
 STRANGER = "I hold interviews with members of this workspace only."
 
@@ -83,6 +99,8 @@ class Reception:
         self._clients = errands.clients
         self._voice = voice
         self._keep_days = keep_days
+        self._known: LRUCache[str, str] = LRUCache(KNOWN)
+        """The candidates of threads lately seen."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def aclose(self) -> None:
@@ -95,7 +113,7 @@ class Reception:
         """A message: an answer if it belongs to an interview of its author, else a wish, else a hello."""
         if not said.home:
             if said.private:
-                self._beside(self._whisper(Who(said.team, said.user, said.channel), STRANGER, said.where.ts))
+                self._beside(self._whisper(Who(said.team, said.user, said.channel), STRANGER, said.where.thread))
             return
         if said.thread and await self._belongs(said, said.where.thread):
             await self._answered(said, said.where.thread)
@@ -103,11 +121,18 @@ class Reception:
             await self._addressed(said)
 
     async def _belongs(self, said: Said, thread: str) -> bool:
+        """Whether it is part of an interview of its author. That a thread is, is remembered: it does not change before the
+        interview is over, and what is written then is told so by its turn."""
+        if self._known.get(thread) == said.candidate:
+            return True
         interview = await self._store.interview(thread)
         if interview is None:
             # One that has been asked for and not begun is on its way: only its candidate can have been told where.
             return said.private and "opened" in await self._store.notes(thread)
-        return interview.candidate == said.candidate and interview.phase is not Phase.FINISHED
+        if interview.candidate != said.candidate or interview.phase is Phase.FINISHED:
+            return False
+        self._known[thread] = said.candidate
+        return True
 
     async def _answered(self, said: Said, thread: str) -> None:
         """Something said in an interview: a command if it is one word that is one, else an answer."""
@@ -150,7 +175,7 @@ class Reception:
         else:
             who = Who(said.team, said.user, said.channel)
             told = f"{text}\n{NO_INTERVIEW}" if text else NO_INTERVIEW
-            self._beside(self._whisper(who, told, said.thread))
+            self._beside(self._whisper(who, told, said.where.thread if said.thread else ""))
 
     async def changed(self, changed: Changed) -> None:
         """A message was edited or deleted: it counts as long as it has not been answered."""
@@ -188,9 +213,7 @@ class Reception:
         with suppress(SlackApiError):
             client = await self._clients.of(said.team)
             await client.reactions_add(channel=said.channel, timestamp=said.ts, name="eyes")
-        interview = await self._store.interview(thread)
-        if interview and interview.phase not in OVER:
-            await self._status(where, "is reading your answer…", READING)
+        await self._status(where, "is reading your answer…", READING)
 
     async def _status(self, where: Place, status: str, loading: tuple[str, ...] = ()) -> None:
         client = await self._clients.of(where.team)
@@ -215,7 +238,7 @@ class Reception:
             return await ask(who, rest.strip(), id)
         if word in COMMANDS:
             return await self._command(who, text, id)
-        return await self._start(who, text.removeprefix("start"), id)
+        return self._meant(word) or await self._start(who, text, id)
 
     def _orders(self) -> Mapping[str, Callable[[Who, str, str], Awaitable[Reply]]]:
         return {
@@ -227,6 +250,14 @@ class Reception:
             "forget": self._forget_form,
             "daily": self._daily,
         }
+
+    def _meant(self, word: str) -> str:
+        """The question whether a word is a command with a slip of the finger; "" if it means something as it is."""
+        with suppress(NotUnderstood):
+            wish(word, self._bank.questions)
+            return ""
+        near = process.extractOne(word, (*self._orders(), *COMMANDS), scorer=fuzz.ratio, score_cutoff=SLIP)
+        return f"There is no `/interview {escape(word)}`. Did you mean `/interview {near[0]}`?" if near else ""
 
     async def _start(self, who: Who, rest: str, id: str) -> Reply:
         try:
@@ -242,14 +273,14 @@ class Reception:
             return NO_INTERVIEW
         try:
             typed = parse(text)
-        except NotUnderstood as problem:
-            return escape(str(problem))
+        except NotUnderstood:
+            return WHICH_POINT
         return await self._obey(who, thread, typed, id) or "My reply is in the interview's thread."
 
     async def _obey(self, who: Who, thread: str, typed: Typed, id: str) -> str | None:
         """Have a command done; a text when it means nothing now."""
         interview = await self._store.interview(thread)
-        if interview and (problem := untimely(typed.name, interview.phase in OVER)):
+        if interview and (problem := _untimely(typed.name, interview.phase)):
             return problem
         await self._engine.submit(id, Command(thread, id, who.candidate, typed.name, time.time(), typed.argument))
         return None
@@ -290,18 +321,24 @@ class Reception:
     # --- buttons and forms ---
 
     async def pressed(self, who: Who, action: str, value: str, message: str, trigger: str) -> None:
-        """A button. `message` is the ts of the message it stands below; each of those does its work once."""
+        """A button. `message` is the ts of the message it stands below, "" in the App Home.
+
+        Below a message, each that steers the interview does so once. What is handed over or opened is so once for a press
+        that is repeated at once, and again when it is pressed again later."""
         name = COMMAND_OF.get(action)
+        at_once = f"{action}:{value}:{message}"
         if name:
-            await self._steer(who, name, value, message)
+            await self._steer(who, name, value, message or trigger)
         elif action in ABOUT_A_CARD:
-            await self._about_a_card(who, action, value, f"{action}:{message}", trigger)
+            await self._about_a_card(who, action, value, at_once, trigger)
         elif action in (buttons.START, buttons.PREFER, buttons.GUIDE):
             await self._open_form(who, action, trigger)
         elif action == buttons.SURPRISE:
-            await self._open(Opening(f"surprise:{trigger}", who.team, who.user, Wish(), reply=who.channel))
+            opening = Opening(f"surprise:{trigger}", who.team, who.user, Wish(), reply=who.channel)
+            await self._once(who, self._open(opening, at_once))
         elif action == buttons.EXPORT:
-            await self._export(who, "", trigger)
+            errand = Errand(f"export:{trigger}", who.team, who.user, channel=who.channel)
+            await self._once(who, self._ask("slack.export", errand, at_once))
         elif action == buttons.FORGET:
             self._beside(self._forget(who))
 
@@ -309,25 +346,28 @@ class Reception:
         interview = await self._owned(who, thread)
         if interview is None:
             return
-        if problem := untimely(name, interview.phase in OVER):
-            self._beside(self._whisper(who, problem, place(thread).ts))
+        if problem := _untimely(name, interview.phase):
+            self._beside(self._whisper(who, problem, thread))
             return
         id = f"press:{message}:{name}"
         if not await self._engine.submit(id, Command(thread, id, who.candidate, name, time.time())):
-            self._beside(self._whisper(who, HAVE_IT, place(thread).ts))
+            self._beside(self._whisper(who, HAVE_IT, thread))
 
-    async def _about_a_card(self, who: Who, action: str, value: str, id: str, trigger: str) -> None:
+    async def _about_a_card(self, who: Who, action: str, value: str, at_once: str, trigger: str) -> None:
         rating, _, thread = value.rpartition("|") if action == buttons.FEEDBACK else ("", "", value)
-        if await self._owned(who, thread) is None:
+        interview = await self._owned(who, thread)
+        if interview is None:
             return
-        errand = Errand(f"{id}:{trigger}", who.team, who.user, thread, who.channel)
+        errand = Errand(f"{action}:{trigger}", who.team, who.user, thread, who.channel)
         if action == buttons.REPORT:
-            await self._ask("slack.report", errand)
+            await self._once(who, self._ask("slack.report", errand, at_once))
         elif action == buttons.SCORE:
-            await self._ask("slack.card", errand)
+            await self._once(who, self._ask("slack.card", errand, at_once))
         elif action == buttons.SHARE:
             where = place(thread)
             self._beside(self._show(who, trigger, views.share_form(thread, "" if where.private else where.channel)))
+        elif action == buttons.DISPUTE and interview.phase is Phase.FINISHED:
+            self._beside(self._whisper(who, IS_CLOSED, thread))
         elif action == buttons.DISPUTE:
             found = await sitting(self._store, self._bank, thread)
             if found and found.card:
@@ -336,7 +376,7 @@ class Reception:
             self._beside(self._show(who, trigger, views.feedback_form(thread)))
         else:
             await self.felt(thread, rating, "")
-            self._beside(self._whisper(who, "Thank you. I am glad it helped.", place(thread).ts))
+            self._beside(self._whisper(who, "Thank you. I am glad it helped.", thread))
 
     async def felt(self, thread: str, rating: str, text: str) -> None:
         """Keep what somebody thought of an interview, beside it; only that they did is logged."""
@@ -354,7 +394,7 @@ class Reception:
         self._beside(self._show(who, trigger, form))
 
     async def submitted(self, who: Who, view: Mapping[str, Any]) -> dict[str, Any] | None:
-        """A modal was submitted; what it turns into, None to close it."""
+        """A modal was submitted; what Slack is to do with it, None to close it."""
         form, id = view["callback_id"], str(view["id"])
         if form == views.START_FORM:
             choice = views.read_start(view)
@@ -363,7 +403,7 @@ class Reception:
             await self._store.prefer(who.candidate, views.read_preferences(view))
             self._beside(self.at_home(who))
         elif form == views.DISPUTE_FORM:
-            await self._dispute(who, view, id)
+            return await self._dispute(who, view, id)
         elif form == views.SHARE_FORM:
             thread, channel = views.read_share(view)
             if await self._owned(who, thread):
@@ -372,16 +412,20 @@ class Reception:
             thread, reasons, text = views.read_feedback(view)
             if await self._owned(who, thread):
                 await self.felt(thread, ", ".join((buttons.DOWN, *reasons)), clean(text))
-                return views.notice("Thank you", "The people who run me read this, and it makes the next one better.")
+                thanks = views.notice("Thank you", "The people who run me read this, and it makes the next one better.")
+                return {"response_action": "update", "view": thanks}
         return None
 
-    async def _dispute(self, who: Who, view: Mapping[str, Any], id: str) -> None:
+    async def _dispute(self, who: Who, view: Mapping[str, Any], id: str) -> dict[str, Any] | None:
         thread, point, argument = views.read_dispute(view)
+        if not argument.strip():
+            return {"response_action": "errors", "errors": {views.ARGUMENT: "Say where you said it, in a sentence."}}
         if await self._owned(who, thread) is None:
-            return
+            return None
         typed = Typed(CommandName.DISPUTE, f"{point} {clean(argument)}")
         if problem := await self._obey(who, thread, typed, f"dispute:{id}"):
-            self._beside(self._whisper(who, problem, place(thread).ts))
+            self._beside(self._whisper(who, problem, thread))
+        return None
 
     def options(self, action: str, query: str) -> list[dict[str, Any]]:
         """What a menu that is searched offers."""
@@ -402,10 +446,21 @@ class Reception:
         profile: Mapping[str, Any] = {}
         with suppress(SlackApiError):
             profile = (await client.users_info(user=who.user))["user"]
-        view = home.home(found, likes, str(profile.get("tz") or "UTC"), self._keep_days, time.time(), self._voice)
+        running = [each.thread for each in found if not each.over and ours(each.thread)]
+        view = home.home(
+            found,
+            likes,
+            str(profile.get("tz") or "UTC"),
+            self._keep_days,
+            time.time(),
+            self._voice,
+            links=await links(client, running[: home.GOING_ON]),
+        )
         await client.views_publish(user_id=who.user, view=view)
 
     async def _forget(self, who: Who) -> None:
+        for thread in [thread for thread, candidate in self._known.items() if candidate == who.candidate]:
+            del self._known[thread]
         await self._engine.forget(who.candidate)
         told = (
             "Done: everything I kept of you is deleted. What stands in our messages in Slack is yours to delete there."
@@ -423,16 +478,21 @@ class Reception:
         interview = await self._store.interview(thread) if ours(thread) else None
         if interview and interview.candidate == who.candidate:
             return interview
-        self._beside(self._whisper(who, NOT_YOURS if interview else GONE, ""))
+        self._beside(self._whisper(who, NOT_YOURS if interview else GONE, thread))
         return None
 
-    async def _open(self, opening: Opening) -> None:
-        key = f"{person(opening.team, opening.user)}|{opening.key}"
-        await self._engine.ask(key, "slack.open", OPENING.dump_json(opening).decode())
+    async def _open(self, opening: Opening, at_once: str = "") -> bool:
+        key = f"{person(opening.team, opening.user)}|{at_once or opening.key}"
+        return await self._engine.ask(key, "slack.open", OPENING.dump_json(opening).decode())
 
-    async def _ask(self, name: str, errand: Errand) -> None:
-        key = f"{person(errand.team, errand.user)}|{errand.key}"
-        await self._engine.ask(key, name, ERRAND.dump_json(errand).decode())
+    async def _ask(self, name: str, errand: Errand, at_once: str = "") -> bool:
+        """Have an errand done; False if another of the same `at_once` is under way or has just been done."""
+        key = f"{person(errand.team, errand.user)}|{at_once or errand.key}"
+        return await self._engine.ask(key, name, ERRAND.dump_json(errand).decode())
+
+    async def _once(self, who: Who, asked: Awaitable[bool]) -> None:
+        if not await asked:
+            self._beside(self._whisper(who, ON_ITS_WAY, ""))
 
     async def _show(self, who: Who, trigger: str, form: dict[str, Any]) -> None:
         client = await self._clients.of(who.team)
@@ -443,19 +503,22 @@ class Reception:
             await self._whisper(who, "That form did not open in time. Press or type it once more, please.", "")
 
     async def _whisper(self, who: Who, text: str, thread: str) -> None:
-        """Tell one person: where they are, or directly if they are nowhere."""
+        """Tell one person: where they are, in the `thread` ("" for none) if it is there, or directly if they are nowhere."""
         client = await self._clients.of(who.team)
         if who.channel:
+            # Slack shows nobody what it is told to put into a thread of another channel.
+            where = place(thread) if ours(thread) else None
+            ts = where.ts if where and where.channel == who.channel else None
             with suppress(SlackApiError):
-                await client.chat_postEphemeral(
-                    channel=who.channel, user=who.user, text=escape(text), thread_ts=thread or None
-                )
+                await client.chat_postEphemeral(channel=who.channel, user=who.user, text=escape(text), thread_ts=ts)
                 return
         channel = (await client.conversations_open(users=who.user))["channel"]["id"]
         await client.chat_postMessage(channel=channel, text=escape(text))
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         async def quietly() -> None:
+            # Not before Slack has been acknowledged.
+            await asyncio.sleep(AFTER)
             try:
                 await work
             except NotInstalled as problem:
@@ -476,6 +539,14 @@ def _bare_command(said: Said) -> Typed | None:
     known = COMMANDS.get(word)
     alone = known and known[0] is not CommandName.DISPUTE and not said.attachments
     return Typed(known[0]) if known and alone else None
+
+
+def _untimely(name: CommandName, phase: Phase) -> str:
+    """Why a command means nothing now, or "" if it does, in words that can be typed in Slack."""
+    if phase is Phase.FINISHED:
+        return IS_CLOSED
+    over = phase in OVER
+    return (IS_OVER if over else NOT_YET) if untimely(name, over) else ""
 
 
 def _starting(words: str) -> tuple[bool, str]:
@@ -504,8 +575,8 @@ def _opening(who: Who, choice: views.StartChoice, id: str, bank: Bank) -> Openin
 
 
 def _here(who: Who) -> tuple[str, str]:
-    """The channel somebody is in and what it is called in a form; nothing in a direct message."""
-    return (who.channel, "this channel") if who.channel and not who.channel.startswith("D") else ("", "")
+    """The channel somebody is in and its name, which a form does without; nothing in a direct message."""
+    return (who.channel, "") if who.channel and not who.channel.startswith("D") else ("", "")
 
 
 def _in_direct_messages(thread: str) -> bool:

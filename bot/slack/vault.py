@@ -196,6 +196,13 @@ class Vault(AsyncInstallationStore):
             )
         return whole
 
+    async def bots(self) -> AsyncIterator[Bot]:
+        """The bot of every workspace, but for those whose token can't be opened."""
+        async for workspace in self._workspaces():
+            kept = await self._kept(workspace)
+            if bot := self._bot(workspace, kept.get(BOT)):
+                yield bot
+
     def _sealed(self, record: Mapping[str, Any]) -> bytes:
         return self._fernet.encrypt(json.dumps(dict(record)).encode())
 

@@ -85,7 +85,7 @@ LANGUAGES: Mapping[str, Text] = MappingProxyType(
 REASON: Mapping[str, Text] = MappingProxyType(
     {
         "unfair-score": "A score was unfair",
-        "not-heard": "It missed something I said",
+        "not-heard": "You missed something I said",
         "odd-question": "A question was odd",
         "other": "Something else",
     }
@@ -141,7 +141,7 @@ def start_form(
         _asking(COMPANY, "Company", "Any company", company),
         *_usual(likes),
         *([_persona(likes)] if voice else []),
-        _where(channel_name) if channel else _aside("We talk in a direct message. Nobody else sees it."),
+        _where(channel_name) if channel else _aside("We talk in a direct message, where nobody else reads along."),
     ]
     return _form(START_FORM, "Mock interview", "Start", blocks, {CHANNEL: channel})
 
@@ -163,7 +163,7 @@ def read_start(view: Mapping[str, Any]) -> StartChoice:
 def _where(name: str) -> Block:
     there = shortened(f"In a thread in #{one_line(name)}" if name else "In a thread here", OPTION)
     places = {
-        DIRECT: ("In a direct message with me", "Private: nobody else sees it."),
+        DIRECT: ("In a direct message with me", "Private: nobody else reads along."),
         THREAD: (there, "Everybody there can read along. The scorecard comes to you alone."),
     }
     return _input(WHERE, "Where", _radios(WHERE, places, DIRECT))
@@ -251,7 +251,7 @@ def dispute_form(thread: str, card: Scorecard, point: str = "") -> Made:
     menu = _select(POINT, statements, point, "Choose a point")
     text = PlainTextInputElement(action_id=ARGUMENT, multiline=True, min_length=1, max_length=LONGEST_ARGUMENT)
     ask = "Where did you say it, or why does it follow from what you said?"
-    once = "I look at each point once more and no oftener, so take your time. Your own words count for most."
+    once = "Each point is looked at once, on what you write here: say it in your own words, not in the scorecard's."
     blocks = [_input(POINT, "Point", menu), _input(ARGUMENT, ask, text, hint=once)]
     return _form(DISPUTE_FORM, "Dispute a point", "Look again", blocks, {THREAD: thread})
 
@@ -294,7 +294,7 @@ def feedback_form(thread: str) -> Made:
         _input(WORDS, "Anything you would like to add", text, optional=True),
         _aside("The people who run this bot read what you write here. It changes nothing on your scorecard."),
     ]
-    return _form(FEEDBACK_FORM, "What was wrong?", "Send", blocks, {THREAD: thread})
+    return _form(FEEDBACK_FORM, "Your feedback", "Send", blocks, {THREAD: thread})
 
 
 def read_feedback(view: Mapping[str, Any]) -> tuple[str, tuple[str, ...], str]:
