@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from docket import (
     CurrentExecution,
+    Disposition,
     Docket,
     Execution,
     ExecutionState,
@@ -145,9 +146,10 @@ class Engine:
         with reaching(self._where):
             async with self._docket.redis() as redis:
                 state = await redis.hget(self._docket.runs_key(task), "state")
-            if state != ExecutionState.COMPLETED.value.encode():
-                await self._docket.add("errand", key=task)(name, what)
-        return state is None or ExecutionState(state.decode()) in AGAINST_NOTHING
+            if state == ExecutionState.COMPLETED.value.encode():
+                return False
+            added = await self._docket.add("errand", key=task)(name, what)
+            return added.disposition is Disposition.SCHEDULED
 
     async def forget(self, candidate: str) -> None:
         """Delete everything there is of a candidate: what the store has, and what is still to be done for them.

@@ -56,6 +56,7 @@ from interviewer.model import (
     Strike,
     TimeRequested,
     Turn,
+    Unread,
     Word,
     Worded,
     Wording,
@@ -170,7 +171,9 @@ def _weigh(interview: Interview, event: Rated, case: Case) -> Step:
 
 def _not_read(heard: Answered) -> tuple[Move, ...]:
     """A word on each attachment that could not be read; the same trouble with several is named once."""
-    once = {unread.why: unread for unread in reversed(heard.unread)}
+    once: dict[str, Unread] = {}
+    for unread in heard.unread:
+        once.setdefault(unread.why, unread)
     return tuple(Move(MoveKind.UNREAD, material={"why": why, "name": quoted(it.name, 60)}) for why, it in once.items())
 
 

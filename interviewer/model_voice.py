@@ -35,7 +35,6 @@ WORDED = frozenset(
 """Moves that a model words. What has to be exact (the question, times, a reveal, the debrief) is the template's."""
 EARLIER = ("quote", "before", "now")
 """Material in the candidate's own words: it travels as theirs."""
-FOLLOW = "Answer in the language of the candidate's last message; if that is code or a single word, in English."
 LONGEST = 6_000
 """Characters of the last exchange that are passed on, of each side."""
 
@@ -82,7 +81,9 @@ class ModelVoice:
         """What is the same for everybody first, then for this interview, then this exchange."""
         persona = self._persona(moment.persona).wordings[0]
         mode = self._prompts.prompt(f"model/mode-{moment.mode}").wordings[0]
-        language = f"Speak {moment.language}, whatever the candidate writes in." if moment.language else FOLLOW
+        language = self._prompts.prompt("model/language-follow").wordings[0]
+        if moment.language:
+            language = self._prompts.render("model/language-chosen", {"language": moment.language})[0]
         system = self._prompts.render("model/voice", {"persona": persona, "mode": mode, "language": language})[0]
         lines = [Line(Role.INSTRUCTIONS, system)]
         if moment.asked:

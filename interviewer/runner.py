@@ -209,6 +209,11 @@ COMMANDS: Mapping[CommandName, Callable[[Command], Event]] = {
 }
 
 
+def interview_id(start: Command) -> str:
+    """The id of the interview that a start begins: the same on every try."""
+    return blake2b(f"{start.thread}\n{start.id}".encode(), digest_size=8).hexdigest()
+
+
 def _next(inbox: tuple[Inbound, ...], settled: Settled) -> tuple[Inbound, ...]:
     """What the next turn is about: one command, or all messages up to the next, with what was done to them since and the
     stop that follows them; nothing while they may go on."""
@@ -270,8 +275,7 @@ def _commanded(command: Command, running: bool) -> Event | str | None:
         return COMMANDS[command.name](command) if running else "not-started"
     if running or command.settings is None:
         return "already-running" if running else "not-started"
-    id = blake2b(f"{command.thread}\n{command.id}".encode(), digest_size=8).hexdigest()
-    return Started(id, command.author, command.settings, command.at)
+    return Started(interview_id(command), command.author, command.settings, command.at)
 
 
 def _corrected(lease: Lease, correction: Correction, running: bool) -> Event | None:

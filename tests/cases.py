@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from interviewer.machine import step
 from interviewer.model import (
+    DELETED,
     Answered,
     Case,
     Dimension,
@@ -33,6 +34,7 @@ from interviewer.model import (
     Say,
     Settings,
     Started,
+    Strike,
     Turn,
     Twist,
     Word,
@@ -188,6 +190,12 @@ class Drive:
                         self.scorecards += scorecard
                     case Record(turn):
                         self.transcript.append(turn)
+                    case Strike(message):
+                        struck = [turn.message == message for turn in self.transcript]
+                        self.transcript = [
+                            replace(turn, kind=DELETED, text="") if gone else turn
+                            for turn, gone in zip(self.transcript, struck, strict=True)
+                        ]
         return self.transcript[-1]
 
     @property

@@ -9,13 +9,17 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel
 from redis.asyncio import Redis
 
+from interviewer.attachments import Unfetchable
 from interviewer.model import (
     Answer,
+    Attachment,
     Case,
     Command,
     CommandName,
+    Correction,
     Dimension,
     Guide,
+    Inbound,
     Intent,
     Message,
     Move,
@@ -29,7 +33,8 @@ from interviewer.model import (
     Usage,
     Wording,
 )
-from interviewer.ports import Line, ModelTrouble, Moment, Post, Role, final
+from interviewer.ports import Line, ModelTrouble, Moment, Post, Role, Store, final
+from interviewer.runner import Ports, run_turn
 
 CASE = Case(
     Question(id="shortener", title="A link shortener", prompt="Design a service that makes long links short."),
@@ -67,8 +72,25 @@ def bank(question: str) -> Case:
     return {"shortener": CASE}[question]
 
 
-def message(thread: str, id: str, text: str = "I would start with the numbers.", at: float = 100.0) -> Message:
-    return Message(thread=thread, id=id, author="ada", text=text, at=at)
+def message(
+    thread: str, id: str, text: str = "I would start with the numbers.", at: float = 100.0, *files: Attachment
+) -> Message:
+    return Message(thread=thread, id=id, author="ada", text=text, at=at, attachments=files)
+
+
+def correction(thread: str, of: str, now: str | None, at: float = 110.0) -> Correction:
+    """An edit of the message `of`, or its deletion."""
+    return Correction(thread=thread, id=f"{of}-{at}", author="ada", of=of, now=now, at=at)
+
+
+def attachment(name: str, mime: str = "", size: int = 0) -> Attachment:
+    """A file that a `Channel` has if its `files` do, by name."""
+    return Attachment(id=name, name=name, mime=mime, size=size, place=name)
+
+
+def as_read(name: str, text: str) -> str:
+    """What stands for a text file in an answer."""
+    return f"[File {name}]\n\n{text}"
 
 
 def command(thread: str, id: str, name: CommandName, at: float = 100.0, argument: str = "") -> Command:
@@ -183,6 +205,8 @@ class Channel:
 
     posts: list[Post] = field(default_factory=list[Post])
     previews: list[str] = field(default_factory=list[str])
+    withdrawn: list[str] = field(default_factory=list[str])
+    files: dict[str, bytes] = field(default_factory=dict[str, bytes])
     before: Callable[[Post], Awaitable[None]] | None = None
 
     async def post(self, post: Post) -> None:
@@ -190,11 +214,49 @@ class Channel:
             await self.before(post)
         self.posts.append(post)
 
-    def preview(self, thread: str, text: str) -> None:
+    def preview(self, thread: str, candidate: str, text: str) -> None:
         self.previews.append(text)
+
+    async def withdraw(self, thread: str) -> None:
+        self.withdrawn.append(thread)
+
+    async def fetch(self, thread: str, attachment: Attachment) -> bytes:
+        if attachment.place not in self.files:
+            raise Unfetchable(attachment.name)
+        return self.files[attachment.place]
 
     def texts(self, thread: str) -> list[str]:
         return [post.turn.text for post in self.posts if post.thread == thread]
+
+
+@dataclass
+class Table:
+    """A thread, a store and fakes around them."""
+
+    thread: str
+    store: Any
+    channel: Channel
+    rater: EagerRater
+    ports: Ports
+
+    async def hears(self, *said: Inbound) -> None:
+        for inbound in said:
+            await self.store.admit(inbound.id, inbound)
+
+    async def answers(self, *said: Inbound) -> list[str]:
+        """Let it be said, run turns until nothing is left, and return what was posted meanwhile."""
+        before = len(self.channel.posts)
+        await self.hears(*said)
+        async with asyncio.timeout(20):
+            while await run_turn(self.ports, self.thread, "turn:1"):
+                pass
+        return [post.turn.text for post in self.channel.posts[before:]]
+
+
+def laid(store: Store, thread: str) -> Table:
+    """A table at which nobody sits yet."""
+    channel, rater = Channel(), EagerRater()
+    return Table(thread, store, channel, rater, Ports(store, rater, PlainVoice(), channel, ticking(), bank, NOTICES))
 
 
 def redis_client(url: str) -> Any:

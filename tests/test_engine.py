@@ -3,24 +3,26 @@
 import asyncio
 import itertools
 import os
+import re
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from docket import Docket
+from docket import Docket, ExecutionState
 
 from interviewer import embedded
 from interviewer.engine import Engine, Pace
-from interviewer.model import Answer, Case, CommandName, Rating
-from interviewer.ports import StoreUnavailable, final
+from interviewer.model import Answer, Case, Command, CommandName, Inbound, Message, Preferences, Rating
+from interviewer.ports import Store, StoreUnavailable, final
 from interviewer.runner import Ports
 from interviewer.store import RedisStore
 from tests.fakes import (
+    COST,
     NOTICES,
     Channel,
     EagerRater,
@@ -28,6 +30,7 @@ from tests.fakes import (
     PlainVoice,
     bank,
     command,
+    correction,
     message,
     start,
     ticking,
@@ -88,6 +91,22 @@ async def test_a_duplicate_heals_a_gateway_that_died_before_adding_the_task(port
         await ports.store.admit("e1", start(THREAD))
         await engine.submit("e1", start(THREAD))
         await posts(ports, 1)
+
+
+async def test_a_message_that_is_admitted_after_its_turn_was_run_is_answered_all_the_same(
+    ports: Ports, redis_url: str
+) -> None:
+    late: Any = LateStore(ports.store)
+    async with Engine(replace(ports, store=late), redis_url, Pace(quiet=0.05)) as engine:
+        late.go_on.set()
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        late.go_on.clear()
+        submitting = asyncio.create_task(engine.submit("e1", message(THREAD, "m1")))
+        await wait_until(lambda: done(engine, f"turn|{THREAD}|e1"))
+        late.go_on.set()
+        assert await submitting
+        await posts(ports, 2)
 
 
 async def test_what_waited_while_nobody_was_there_is_answered_on_start(ports: Ports, redis_url: str) -> None:
@@ -217,6 +236,379 @@ async def test_an_outage_is_reported_and_outlived(ports: Ports, tmp_path: Path) 
         await engine.submit("e2", start("afterwards"))
         await wait_until(lambda: posted_in(ports, "afterwards"))
     assert await server.shutdown_if_last()
+
+
+# --- corrections and stops ------------------------------------------------------------------------------------------
+
+
+async def test_an_edit_while_a_message_waits_for_quiet_gets_one_reply(ports: Ports, redis_url: str) -> None:
+    async with Engine(ports, redis_url, Pace(quiet=0.3)) as engine:
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        await engine.submit("e1", message(THREAD, "m1", "the cach"))
+        await engine.submit("e2", correction(THREAD, "m1", "the cache"))
+        await posts(ports, 2)
+        assert rated(ports) == ["the cache"]
+
+
+async def test_a_deletion_while_a_message_waits_for_quiet_gets_no_reply(ports: Ports, redis_url: str) -> None:
+    async with Engine(ports, redis_url, Pace(quiet=0.2)) as engine:
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        await engine.submit("e1", message(THREAD, "m1"))
+        await engine.submit("e2", correction(THREAD, "m1", None))
+        await wait_until(lambda: idle(ports))
+        assert rated(ports) == []
+        assert len(posted(ports)) == 1
+
+
+async def test_a_reply_is_stopped_by_whoever_takes_the_stop_in(ports: Ports, redis_url: str) -> None:
+    slow = SlowRater()
+    async with (
+        Engine(replace(ports, rater=slow), redis_url, AT_ONCE),
+        RedisStore.from_url(redis_url) as another,
+        Engine(replace(ports, store=another), redis_url, ONLY_TAKES_IN) as gateway,
+    ):
+        await gateway.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        await gateway.submit("e1", message(THREAD, "m1", "reads"))
+        await slow.reached.wait()
+        await gateway.submit("e2", command(THREAD, "c1", CommandName.STOP))
+        await wait_until(lambda: withdrawn(ports))
+        slow.go_on.set()
+        await posts(ports, 2)
+        assert posted(ports)[1].startswith("stopped")
+        assert [answer.frugal for answer in slow.asked] == [True]
+
+
+# --- errands --------------------------------------------------------------------------------------------------------
+
+
+async def test_an_errand_is_done_with_what_was_given_along(ports: Ports, redis_url: str) -> None:
+    shop = Shop()
+    async with Engine(ports, redis_url, AT_ONCE, errands={"buy": shop.buy}) as engine:
+        await engine.ask("ada|e1", "buy", '{"what": "größer 🎉"}')
+        await wait_until(lambda: shop.sold(1))
+    assert shop.bought == ['{"what": "größer 🎉"}']
+
+
+async def test_an_errand_is_done_once_for_each_key_while_it_waits_while_it_runs_and_afterwards(
+    ports: Ports, redis_url: str
+) -> None:
+    shop = Shop(held=True)
+    async with Engine(ports, redis_url, ONLY_TAKES_IN) as gateway:
+        asked = [await gateway.ask(key, "buy", key) for key in ("ada|e1", "ada|e1", "bob|e1")]
+        assert asked == [True, False, True]
+        async with Engine(ports, redis_url, AT_ONCE, errands={"buy": shop.buy}) as engine:
+            await shop.asked.wait()
+            assert not await gateway.ask("ada|e1", "buy", "while it runs")
+            shop.open.set()
+            await wait_until(lambda: shop.sold(2))
+            await wait_until(lambda: over(gateway, "errand|ada|e1"))
+            assert not await gateway.ask("ada|e1", "buy", "afterwards")
+            assert await gateway.ask("ada|e2", "buy", "another")
+            await wait_until(lambda: shop.sold(3))
+            await engine.drain()
+    assert sorted(shop.bought) == ["ada|e1", "another", "bob|e1"]
+
+
+async def test_an_errand_that_fails_is_tried_again_and_then_it_is_done(ports: Ports, redis_url: str) -> None:
+    shop = Shop(fails=1)
+    async with Engine(ports, redis_url, AT_ONCE, errands={"buy": shop.buy}) as engine:
+        await engine.ask("ada|e1", "buy", "bread")
+        await wait_until(lambda: shop.sold(1))
+    assert shop.fails == 0
+
+
+async def test_an_errand_nobody_here_knows_is_put_back_for_a_newer_version_however_long_that_takes(
+    ports: Ports, redis_url: str
+) -> None:
+    shop = Shop()
+    async with Engine(ports, redis_url, AT_ONCE) as older:
+        await older.ask("ada|e1", "buy", "bread")
+        await wait_until(lambda: put_back_after(older, "errand|ada|e1", 1))
+        await due(older, "errand|ada|e1", attempt=40)
+        await wait_until(lambda: put_back_after(older, "errand|ada|e1", 40))
+        await older.drain()
+        async with Engine(ports, redis_url, AT_ONCE, errands={"buy": shop.buy}):
+            await due(older, "errand|ada|e1", attempt=41)
+            await wait_until(lambda: shop.sold(1))
+
+
+async def test_errands_do_not_wait_for_the_turns_of_a_thread(ports: Ports, redis_url: str) -> None:
+    shop, slow = Shop(), SlowRater()
+    async with Engine(replace(ports, rater=slow), redis_url, AT_ONCE, errands={"buy": shop.buy}) as engine:
+        await engine.submit("e0", start(THREAD))
+        await engine.submit("e1", message(THREAD, "m1"))
+        await slow.reached.wait()
+        await engine.ask(f"{THREAD}|e1", "buy", "bread")
+        await wait_until(lambda: shop.sold(1))
+        slow.go_on.set()
+
+
+# --- forgetting -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_candidate_who_is_idle_is_forgotten_to_the_last_key(ports: Ports, redis_url: str, redis: Any) -> None:
+    async with Engine(ports, redis_url, AT_ONCE) as engine:
+        for inbound in (start(THREAD), message(THREAD, "m1"), by_bob(start("bob's")), by_bob(message("bob's", "m1"))):
+            await engine.submit(inbound.id, inbound)
+            await wait_until(lambda: idle(ports))
+        await ports.store.prefer("ada", Preferences(persona="brisk"))
+        assert await mentions(redis, THREAD, "ada")
+        theirs = await mentions(redis, "bob")
+        await engine.forget("ada")
+        assert await mentions(redis, THREAD, "ada") == []
+        assert await mentions(redis, "bob") == theirs
+        assert len(theirs) > 6
+
+
+async def test_what_is_still_to_be_done_for_a_candidate_is_not_done(ports: Ports, redis_url: str, redis: Any) -> None:
+    shop = Shop()
+    async with Engine(ports, redis_url, AT_ONCE) as engine:
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        await engine.drain()
+    async with Engine(ports, redis_url, Pace(quiet=3600, works=False)) as gateway:
+        await gateway.submit("e1", message(THREAD, "m1"))  # later
+        await gateway.submit("e2", command(THREAD, "c1", CommandName.TIME))  # at once
+        await gateway.ask("ada|e1", "buy", "for ada")
+        await gateway.ask(f"{THREAD}|e2", "buy", "for ada's thread")
+        await gateway.ask("ada:b|e1", "buy", "for another")
+        await gateway.submit("e3", by_bob(start(f"{THREAD}1")))
+        await gateway.forget("ada")
+        assert await mentions(redis, THREAD, "ada", but=(f"{THREAD}1", "ada:b")) == []
+        async with Engine(ports, redis_url, AT_ONCE, errands={"buy": shop.buy}):
+            await wait_until(lambda: shop.sold(1))
+            await wait_until(lambda: posted_in(ports, f"{THREAD}1"))
+            await wait_until(lambda: idle(ports))
+    assert shop.bought == ["for another"]
+    assert len(posted(ports)) == 1
+
+
+async def test_a_turn_that_is_running_is_cut_off_and_leaves_nothing(ports: Ports, redis_url: str, redis: Any) -> None:
+    costly = CostlyRater()
+    async with Engine(replace(ports, rater=costly), redis_url, AT_ONCE) as engine:
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        await engine.submit("e1", message(THREAD, "m1"))
+        await costly.reached.wait()
+        await engine.submit("e2", message(THREAD, "m2"))
+        await engine.forget("ada")
+        assert costly.cut_off.is_set()
+        assert await mentions(redis, THREAD, "ada") == []
+        await engine.submit("e0", start(THREAD, "anew"))
+        await posts(ports, 2)
+        assert await ports.store.threads("ada") == (THREAD,)
+
+
+async def test_a_turn_that_will_not_be_cut_off_commits_nothing(ports: Ports, redis_url: str, redis: Any) -> None:
+    stubborn = StubbornRater()
+    async with Engine(replace(ports, rater=stubborn), redis_url, AT_ONCE) as engine:
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        await engine.submit("e1", message(THREAD, "m1"))
+        await stubborn.reached.wait()
+        forgetting = asyncio.create_task(engine.forget("ada"))
+        await stubborn.asked_to_leave.wait()
+        await asyncio.wait({forgetting}, timeout=0.3)
+        assert not forgetting.done(), "what the turn costs is charged when it ends"
+        stubborn.go_on.set()
+        await forgetting
+        assert await mentions(redis, THREAD, "ada") == []
+        assert len(posted(ports)) == 1
+
+
+async def test_a_turn_of_a_dead_worker_is_not_waited_for_and_not_run_again(
+    ports: Ports, redis_url: str, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, pace = SlowRater(), replace(AT_ONCE, redelivery=0.3)
+    async with Engine(replace(ports, rater=stuck), redis_url, pace) as engine:
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        await engine.submit("e1", message(THREAD, "m1"))
+        await stuck.reached.wait()
+        await engine.drain(within=0.05)
+        monkeypatch.setattr("interviewer.engine.LEAVING", 0.2)
+        await engine.forget("ada")
+    async with Engine(ports, redis_url, pace) as engine:
+        await wait_until(lambda: unmentioned(redis, THREAD, "ada"))
+        assert rated(ports) == []
+        assert len(posted(ports)) == 1
+
+
+async def test_an_errand_can_forget_whom_it_is_named_after(ports: Ports, redis_url: str, redis: Any) -> None:
+    done = asyncio.Event()
+
+    async def forget(what: str) -> None:
+        await engine.forget(what)
+        done.set()
+
+    async with Engine(ports, redis_url, AT_ONCE, errands={"forget": forget}) as engine:
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        await engine.ask("ada|e1", "forget", "ada")
+        await asyncio.wait_for(done.wait(), 10)
+        await wait_until(lambda: over(engine, "errand|ada|e1"))
+        itself = docket(engine).runs_key("errand|ada|e1")
+        assert await mentions(redis, THREAD, "ada") == [itself.encode()]
+        assert 0 < await redis.ttl(itself) <= 60
+
+
+@pytest.mark.parametrize("name", ["a*a", "a?a", "[ab]da", "a|da", "ad\\a"])
+async def test_a_candidate_may_be_called_anything(ports: Ports, redis_url: str, redis: Any, name: str) -> None:
+    shop = Shop()
+    async with Engine(ports, redis_url, ONLY_TAKES_IN) as gateway:
+        for who in (name, "ada", f"{name}2", f"2{name}"):
+            await gateway.ask(f"{who}|e1", "buy", who)
+        await gateway.forget(name)
+        async with Engine(ports, redis_url, AT_ONCE, errands={"buy": shop.buy}):
+            await wait_until(lambda: shop.sold(3))
+    assert sorted(shop.bought) == sorted(["ada", f"{name}2", f"2{name}"])
+
+
+class LateStore:
+    """A store that admits nothing until it is told to go on."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.go_on = asyncio.Event()
+
+    async def admit(self, event: str, inbound: Inbound) -> bool:
+        await self.go_on.wait()
+        return await self.store.admit(event, inbound)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
+class Shop:
+    """Where an errand leads: it keeps what was bought, is closed while held, and fails so many times."""
+
+    def __init__(self, fails: int = 0, held: bool = False) -> None:
+        self.bought: list[str] = []
+        self.fails = fails
+        self.asked, self.open = asyncio.Event(), asyncio.Event()
+        if not held:
+            self.open.set()
+
+    async def buy(self, what: str) -> None:
+        self.asked.set()
+        if self.fails:
+            self.fails -= 1
+            raise ArithmeticError("no change")
+        await self.open.wait()
+        self.bought.append(what)
+
+    async def sold(self, count: int) -> bool:
+        return len(self.bought) >= count
+
+
+async def mentions(redis: Any, *names: str, but: Sequence[str] = ()) -> list[bytes]:
+    """Every key on the server that holds one of the names, in itself or in what is kept there."""
+    found: list[bytes] = []
+    # By themselves: fingerprints are hexadecimal, and one of them may well hold "ada".
+    named = re.compile(rb"(?<![0-9A-Za-z])(%s)(?![0-9A-Za-z])" % b"|".join(re.escape(name.encode()) for name in names))
+    async for key in redis.scan_iter(count=1000):
+        kind = (await redis.type(key)).decode()
+        held = b"\n".join(flat([key, await READING[kind](redis, key)]))
+        for other in but:
+            held = held.replace(other.encode(), b"")
+        if named.search(held):
+            found.append(key)
+    return sorted(found)
+
+
+READING: Mapping[str, Callable[[Any, bytes], Awaitable[Any]]] = {
+    "string": lambda redis, key: redis.get(key),
+    "hash": lambda redis, key: redis.hgetall(key),
+    "list": lambda redis, key: redis.lrange(key, 0, -1),
+    "set": lambda redis, key: redis.smembers(key),
+    "zset": lambda redis, key: redis.zrange(key, 0, -1),
+    "stream": lambda redis, key: redis.xrange(key),
+}
+
+
+def flat(value: Any) -> list[bytes]:
+    """Every string in what was read."""
+    if isinstance(value, bytes):
+        return [value]
+    if isinstance(value, dict):
+        value = cast("dict[Any, Any]", value).items()
+    return [text for each in value or () for text in flat(each)]
+
+
+async def unmentioned(redis: Any, *names: str) -> bool:
+    return not await mentions(redis, *names)
+
+
+def docket(engine: Engine) -> Docket:
+    return vars(engine)["_docket"]
+
+
+async def done(engine: Engine, key: str) -> bool:
+    execution = await docket(engine).get_execution(key)
+    return execution is not None and execution.state is ExecutionState.COMPLETED
+
+
+async def over(engine: Engine, key: str) -> bool:
+    execution = await docket(engine).get_execution(key)
+    return execution is None or execution.state is ExecutionState.COMPLETED
+
+
+async def put_back_after(engine: Engine, key: str, attempt: int) -> bool:
+    """Whether a task waits that has failed this often."""
+    async with docket(engine).redis() as redis:
+        return await redis.hget(docket(engine).parked_task_key(key), "attempt") == str(attempt + 1).encode()
+
+
+async def due(engine: Engine, key: str, attempt: int) -> None:
+    """As if a task that waits had been tried so often, and were due now."""
+    async with docket(engine).redis() as redis:
+        await redis.hset(docket(engine).parked_task_key(key), "attempt", str(attempt))
+        await redis.zadd(docket(engine).queue_key, {key: 0})
+
+
+async def withdrawn(ports: Ports) -> bool:
+    assert isinstance(ports.platform, Channel)
+    return ports.platform.withdrawn == [THREAD]
+
+
+def by_bob(inbound: Command | Message) -> Command | Message:
+    return replace(inbound, id=f"bob-{inbound.id}", author="bob")
+
+
+class CostlyRater(EagerRater):
+    """Never comes to an end by itself, and would cost something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.cut_off = asyncio.Event(), asyncio.Event()
+
+    async def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
+        self.reached.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cut_off.set()
+        yield replace(await final(super().rate(case, answer)), usage=COST)
+
+
+class StubbornRater(EagerRater):
+    """Ends what it has begun, whoever wants it to leave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.asked_to_leave, self.go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
+        self.reached.set()
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.asked_to_leave.set()
+            await self.go_on.wait()
+        yield replace(await final(super().rate(case, answer)), usage=COST)
 
 
 class SlowRater(EagerRater):

@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from interviewer.machine import EVENTS, Stage, step
+from interviewer.machine import EVENTS, Stage, judged, step
 from interviewer.model import (
+    DELETED,
     Answered,
+    Attachment,
     Case,
+    Corrected,
+    Deleted,
     Disputed,
     Ended,
     Event,
@@ -30,7 +34,10 @@ from interviewer.model import (
     Resumed,
     RubricPoint,
     Started,
+    Strike,
     TimeRequested,
+    Unread,
+    Usage,
     Worded,
     Wording,
 )
@@ -547,3 +554,187 @@ def test_a_dispute_can_make_an_interview_gradable(drive: Drive) -> None:
     text = "Returned books go back to the shelf"
     drive.do(Disputed("returns", text, drive.now), rating("returns", text=text))
     assert drive.state.gradable
+
+
+def test_a_written_answer_is_judged_as_if_every_phase_had_been_reached() -> None:
+    heard = Answered((Message("t", "m1", "ada", "Readers borrow", 1.0),), 1.0)
+    interview = judged(CASE, settings(), heard, rating("lending", text="Readers borrow"))
+    assert (interview.phase, set(interview.reached)) == (Phase.DEBRIEF, set(Phase) - {Phase.FINISHED})
+    assert credit(interview, GUIDE.point("lending")) == 1
+
+
+# --- what is taken back ---------------------------------------------------------------------------------------------
+
+
+def test_an_edit_of_what_was_answered_comes_too_late_and_counts_for_nothing(drive: Drive) -> None:
+    drive.answer("lending")
+    before, written = drive.state, len(drive.transcript)
+    assert drive.do(Corrected(drive.now + 7)).kind == "too-late"
+    after = drive.state
+    assert (after.points, after.open, after.stalls, after.phase) == (
+        before.points,
+        before.open,
+        before.stalls,
+        before.phase,
+    )
+    assert sum(after.spent.values()) == sum(before.spent.values()) + 7
+    assert len(drive.transcript) == written + 1
+    assert drive.do(RepeatRequested(drive.now)).text.endswith("How about waiting-list?")
+
+
+def test_an_edit_during_a_pause_neither_ends_it_nor_costs_time(drive: Drive) -> None:
+    drive.answer("lending", after=10)
+    drive.do(Paused(drive.now))
+    assert drive.do(Corrected(drive.now + 1000)).kind == "too-late"
+    assert drive.state.paused
+    drive.do(Resumed(drive.now + 2000))
+    assert sum(drive.state.spent.values()) == 10
+
+
+def test_after_the_debrief_an_edit_earns_the_same_word_as_a_message(drive: Drive) -> None:
+    drive.answer("lending")
+    drive.do(Ended(drive.now))
+    assert drive.do(Corrected(drive.now)).kind == "afterwards"
+
+
+def test_an_edit_in_a_finished_interview_is_ignored(drive: Drive) -> None:
+    for _ in range(2):
+        drive.do(Ended(drive.now))
+    assert step(drive.state, Corrected(drive.now), CASE) == (drive.state, ())
+
+
+@pytest.mark.parametrize(
+    "before", [(), (Paused,), (Ended,), (Ended, Ended)], ids=["running", "paused", "in the debrief", "finished"]
+)
+def test_what_is_deleted_is_struck_without_a_word_at_any_time(drive: Drive, before: tuple[type[Paused], ...]) -> None:
+    drive.answer("lending", text="Readers borrow books")
+    for event in before:
+        drive.do(event(drive.now))
+    state, lines = drive.state, len(drive.transcript)
+    assert step(state, Deleted("m1", 1.0), CASE) == (state, (Strike("m1"),))
+    drive.do(Deleted("m1", drive.now))
+    assert (drive.state, len(drive.transcript)) == (state, lines)
+    assert [(turn.kind, turn.text) for turn in drive.transcript if turn.message] == [(DELETED, "")]
+
+
+def halted(drive: Drive, unread: tuple[Unread, ...] = (), text: str = "This and that") -> Answered:
+    drive.now += 30
+    message = Message("t", "stopped", "ada", text, drive.now, FILES if unread else ())
+    return Answered((message,), drive.now, unread, halted=True)
+
+
+def test_who_stops_a_reply_is_heard_and_asked_nothing_and_the_question_stays_open(drive: Drive) -> None:
+    drive.answer("lending")
+    asked, phase = drive.state.open, drive.state.phase
+    text = "A queue for those who wait, and the copy is on record"
+    said = drive.do(halted(drive, text=text), rating("waiting-list", "copy-record", text=text))
+    assert (said.kind, said.text) == ("stopped", "[stopped]")
+    assert (drive.state.open, drive.state.phase) == (asked, phase)
+    assert {"waiting-list", "copy-record"} <= {id for id, known in drive.state.points.items() if known.evidence}
+    assert drive.state.open is not None
+    assert not drive.state.points["waiting-list"].closed
+
+
+@pytest.mark.parametrize("intent", Intent)
+def test_a_stop_is_the_reply_whatever_the_message_was_for(drive: Drive, intent: Intent) -> None:
+    drive.answer("lending")
+    drive.answer()
+    before = drive.state
+    said = drive.do(halted(drive), rating(text="x", intent=intent, fact="readers", gradable=intent is not Intent.META))
+    assert said.text == "[stopped]"
+    assert (drive.state.phase, drive.state.assumptions) == (before.phase, before.assumptions)
+
+
+def test_a_reply_that_is_stopped_when_all_time_is_up_is_stopped(drive: Drive) -> None:
+    drive.answer("lending", after=300)
+    drive.now += 300
+    assert drive.do(halted(drive)).kind == "stopped"
+    assert drive.answer(after=1).text.startswith("[time-up]"), "the next one is not"
+
+
+# --- what came with a message ---------------------------------------------------------------------------------------
+
+FILES = (Attachment("f1", "sketch.png", "image/png", 9, "p1"),)
+PICTURE, SECOND, HUGE = Unread("sketch.png", "picture"), Unread("other.png", "picture"), Unread("log.txt", "size")
+COST = Usage(2, 30, 0, 4)
+
+
+def sent(drive: Drive, *unread: Unread, text: str = "") -> Answered:
+    drive.now += 30
+    return Answered((Message("t", "m9", "ada", text, drive.now, FILES),), drive.now, unread, usage=COST)
+
+
+def test_what_could_not_be_read_is_named_before_the_reply(drive: Drive) -> None:
+    drive.answer("lending")
+    said = drive.do(sent(drive, PICTURE, text="Like this sketch"))
+    assert said.text.startswith("[unread] picture sketch.png\n\n")
+    assert said.text.endswith("How many loans a second is that?")
+    assert drive.state.usage == COST
+
+
+def test_the_same_trouble_with_several_files_is_named_once_and_each_trouble_is(drive: Drive) -> None:
+    said = drive.do(sent(drive, PICTURE, HUGE, SECOND, HUGE, text="Both of these"))
+    assert said.text.count("[unread]") == 2
+    assert "picture sketch.png" in said.text
+    assert "size log.txt" in said.text
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_what_could_not_be_read_at_all_is_not_rated_and_no_stall(mode: Mode) -> None:
+    drive = Drive(settings(mode))
+    drive.start()
+    drive.answer("lending")
+    drive.answer()
+    before, lines = drive.state, len(drive.transcript)
+    said = drive.do(sent(drive, PICTURE), rating("returns", text="x"))
+    assert (said.kind, said.text) == ("unread", "[unread] picture sketch.png")
+    after = drive.state
+    assert (after.points, after.open, after.stalls, after.raters) == (
+        before.points,
+        before.open,
+        before.stalls,
+        before.raters,
+    )
+    assert after.usage == COST
+    assert len(drive.transcript) == lines + 1, "a message of which nothing could be read leaves no line"
+
+
+def test_a_file_nobody_can_read_ends_a_pause_and_costs_the_time_it_took(drive: Drive) -> None:
+    drive.do(Paused(drive.now))
+    drive.do(sent(drive, PICTURE))
+    assert not drive.state.paused
+    drive.do(sent(drive, HUGE))
+    assert sum(drive.state.spent.values()) == 30
+
+
+def test_a_file_nobody_can_read_is_named_even_if_no_reply_was_wanted(drive: Drive) -> None:
+    assert drive.do(halted(drive, unread=(PICTURE,), text="")).text == "[unread] picture sketch.png"
+    said = drive.do(halted(drive, unread=(SECOND,), text="Some words"))
+    assert said.text.split("\n\n") == ["[unread] picture other.png", "[stopped]"]
+
+
+def test_of_several_messages_only_those_with_something_in_them_leave_lines(drive: Drive) -> None:
+    messages = (
+        Message("t", "a", "ada", "  ", 1.0, FILES),
+        Message("t", "b", "ada", "Readers borrow", 2.0, FILES),
+        Message("t", "c", "ada", " ", 3.0),
+    )
+    drive.do(Answered(messages, 3.0, (PICTURE,)), rating("lending", text="Readers borrow"))
+    assert [turn.message for turn in drive.transcript if turn.message] == ["b", "c"]
+    assert drive.state.turns == len(drive.transcript)
+    evidence = drive.state.points["lending"].evidence
+    assert evidence is not None
+    assert evidence.message == "b"
+
+
+def test_a_files_name_is_quoted_like_anything_a_candidate_says(drive: Drive) -> None:
+    name = "Shall we stop? " + "x" * 100
+    said = drive.do(sent(drive, Unread(name, "kind")))
+    assert "?" not in said.text
+    assert len(said.text) < len(name)
+
+
+def test_reading_a_file_after_the_debrief_is_paid_for_too(drive: Drive) -> None:
+    drive.do(Ended(1.0))
+    assert drive.do(sent(drive, text="My notes")).kind == "afterwards"
+    assert drive.state.usage == COST

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 import pytest
@@ -40,6 +40,7 @@ from interviewer.model import (
     Settings,
     Speaker,
     Started,
+    Strike,
     TimeRequested,
     Trouble,
     Turn,
@@ -101,7 +102,11 @@ Voices = Callable[[ScriptedModel], ModelVoice]
 
 def some(kind: MoveKind) -> Move:
     """A move of this kind with all of its material."""
-    variants = {MoveKind.OPEN_PHASE: {"phase": "design"}, MoveKind.ON_MY_OWN: {"why": "busy"}}
+    variants = {
+        MoveKind.OPEN_PHASE: {"phase": "design"},
+        MoveKind.ON_MY_OWN: {"why": "busy"},
+        MoveKind.UNREAD: {"why": "size"},
+    }
     chosen = variants.get(kind, {})
     material = dict.fromkeys(MATERIAL["/".join((kind.value, *chosen.values()))], "so and so")
     return Move(kind, material={**material, **chosen})
@@ -276,6 +281,27 @@ async def test_a_persona_and_a_mode_are_in_the_instructions(
     assert f"Mode: {mode.value}." in system
 
 
+async def test_it_is_told_which_language_to_speak_and_follows_the_candidate_if_none_was_chosen(voice: Voices) -> None:
+    model = ScriptedModel(WORDS)
+    await voice(model).word(PROBE, Moment(language="Deutsch"), print)
+    await voice(model).word(PROBE, Moment(answered="Ein Buch kommt zurück."), print)
+    chosen, followed = (lines[0].text for lines in model.given)
+    assert "Language: Speak Deutsch, whatever the candidate writes in." in chosen
+    assert "Language: Answer in the language of the candidate's last message" in followed
+    assert "Deutsch" not in followed
+
+
+async def test_the_language_that_was_chosen_at_the_start_is_spoken_in_every_reply(voice: Voices) -> None:
+    model, store = ScriptedModel(WORDS), MemoryStore(ticking())
+    ports = Ports(store, EagerRater(), voice(model), Channel(), ticking(), bank, NOTICES)
+    begin = replace(start("t"), settings=Settings("shortener", language="français"))
+    for inbound in (begin, message("t", "m1", "reads"), message("t", "m2", "cache")):
+        await store.admit(inbound.id, inbound)
+        await run_turn(ports, "t", "turn:1")
+    assert len(model.given) == 2
+    assert all("Speak français" in lines[0].text for lines in model.given)
+
+
 async def test_an_unknown_persona_is_calm(voice: Voices, prompts: Prompts) -> None:
     model = ScriptedModel("Now! How do you find its loan?")
     wording = await voice(model).word(PROBE, Moment(persona="a drill sergeant"), print)
@@ -294,7 +320,8 @@ async def test_what_comes_first_stays_the_same_and_is_long_enough_to_be_kept_rea
     assert len(model.given[0][0].text) > 1_024 * TOKEN
     for persona in PERSONAS:
         for mode in Mode:
-            await voice(model).word(PROBE, Moment(persona, mode), print)
+            for language in ("", "Deutsch"):
+                await voice(model).word(PROBE, Moment(persona, mode, language=language), print)
     letters = zip(*(lines[0].text for lines in model.given), strict=False)
     assert sum(1 for _ in takewhile(lambda each: len(set(each)) == 1, letters)) > 1_024 * TOKEN
 
@@ -354,6 +381,8 @@ class Watched:
                         queue.append(Worded(tuple([await self._word(move) for move in moves]), self.now))
                     case Say(turn) | Record(turn):
                         self.said.append(turn)
+                    case Strike():
+                        raise AssertionError("nothing is deleted here")
 
     async def _word(self, move: Move) -> Wording:
         before = len(self.model.given)

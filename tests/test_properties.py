@@ -6,17 +6,23 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
 from interviewer.ledger import fold, hear, progress
-from interviewer.machine import step
+from interviewer.machine import Stage, stage, step
 from interviewer.model import (
+    DELETED,
     Answered,
+    Attachment,
+    Command,
+    Corrected,
+    Correction,
+    Deleted,
     Disputed,
     Ended,
     Event,
     Format,
     HintRequested,
+    Inbound,
     Intent,
     Interview,
     Level,
@@ -39,16 +45,19 @@ from interviewer.model import (
     Settings,
     Speaker,
     Started,
+    Strike,
     TimeRequested,
     Trouble,
+    Turn,
+    Unread,
     Worded,
     Wording,
 )
+from interviewer.records import INBOUND, INTERVIEW
 from interviewer.scoring import credit, scorecard
 from interviewer.speech import questions
 from tests.cases import CASE, GUIDE, Drive, plainly, rating, settings
 
-INTERVIEW = TypeAdapter(Interview)
 SECRETS = [text for point in GUIDE.rubric for text in (point.statement, *point.hints, *point.exemplars)]
 POINTS = st.sampled_from([point.id for point in GUIDE.rubric])
 
@@ -82,10 +91,21 @@ voices = st.lists(
     max_size=3,
 )
 kinds = st.sampled_from(
-    [HintRequested, TimeRequested, RepeatRequested, MoveOnRequested, Paused, Resumed, Ended, ModelAnswerRequested]
+    [
+        HintRequested,
+        TimeRequested,
+        RepeatRequested,
+        MoveOnRequested,
+        Paused,
+        Resumed,
+        Ended,
+        ModelAnswerRequested,
+        Corrected,
+    ]
 )
 actions = st.one_of(
-    st.tuples(st.just("answer"), texts, judged),
+    st.tuples(st.sampled_from(["answer", "stopped", "unread"]), texts, judged),
+    st.tuples(st.just("delete"), st.sampled_from(["m1", "m2", "m9", "d", "unknown"]), st.none()),
     st.tuples(st.just("dispute"), POINTS, st.tuples(ratings)),
     st.tuples(st.just("do"), kinds, st.none()),
 )
@@ -111,12 +131,13 @@ class Played(Drive):
         self.voice = voice
         self.now += wait
         kind, what, rated = action
-        if kind == "answer":
+        if kind in {"answer", "stopped", "unread"}:
             assert isinstance(what, str)
             assert rated is not None
-            self.written += 1
-            message = Message("t", f"m{self.written}", "ada", what, self.now)
-            self.do(Answered((message,), self.now), *rated)
+            self.do(self.written_down(what, kind), *rated)
+        elif kind == "delete":
+            assert isinstance(what, str)
+            self.do(Deleted(what, self.now))
         elif kind == "dispute":
             assert isinstance(what, str)
             assert rated is not None
@@ -124,6 +145,13 @@ class Played(Drive):
         else:
             assert isinstance(what, type)
             self.do(what(self.now))
+
+    def written_down(self, text: str, kind: str) -> Answered:
+        self.written += 1
+        unread = (Unread("sketch.png", "picture"), Unread("log.txt", "size")) if kind == "unread" else ()
+        files = tuple(Attachment(it.name, it.name, "", 1, "") for it in unread)
+        message = Message("t", f"m{self.written}", "ada", text, self.now, files)
+        return Answered((message,), self.now, unread, halted=kind == "stopped")
 
 
 def play(chosen: Settings, history: History) -> Played:
@@ -145,8 +173,9 @@ def test_the_transcript_only_grows_and_the_state_counts_its_lines(chosen: Settin
     for turn in history:
         before = list(drive.transcript)
         drive.act(*turn)
-        assert drive.transcript[: len(before)] == before
-        assert drive.state.turns == len(drive.transcript)
+        for then, now in zip(before, drive.transcript, strict=False):
+            assert now in (then, replace(then, kind=DELETED, text=""))
+        assert drive.state.turns == len(drive.transcript) >= len(before)
 
 
 @given(settings_, histories)
@@ -270,8 +299,91 @@ def test_events_that_mean_nothing_now_change_nothing(
         Worded(tuple(Wording(tuple(options)) for options in proposals), drive.now),
         Started("again", "eve", chosen, drive.now),
     )
-    for event in late:
+    over = (Corrected(drive.now), Answered((), drive.now), Ended(drive.now)) * (drive.state.phase is Phase.FINISHED)
+    for event in (*late, *over):
         assert step(drive.state, event, CASE) == (drive.state, ())
+    for event in (*late, Corrected(drive.now), Deleted("m1", drive.now)):
+        assert isinstance(event, Started) or step(None, event, CASE) == (None, ())
+
+
+@given(settings_, histories, texts, ratings, st.sampled_from(["m1", "unknown"]))
+def test_a_turn_that_is_under_way_is_not_disturbed_by_what_is_taken_back(
+    chosen: Settings, history: History, text: str, rated: Rating, message: str
+) -> None:
+    drive = play(chosen, history)
+    heard, now = weighed(drive, text, rated)
+    for state in (heard, now):
+        assert state is not None
+        if stage(state) in {Stage.RATING, Stage.WORDING}:
+            for event in (Corrected(drive.now), Deleted(message, drive.now)):
+                assert step(state, event, CASE) == (state, ())
+
+
+@given(settings_, histories, st.sampled_from(["m1", "m2", "d", "unknown"]))
+def test_a_deletion_takes_the_text_and_nothing_else(chosen: Settings, history: History, message: str) -> None:
+    drive = play(chosen, history)
+    before = drive.state
+    assert step(before, Deleted(message, drive.now), CASE) == (before, (Strike(message),))
+    rest = [turn for turn in drive.transcript if turn.message != message]
+    drive.do(Deleted(message, drive.now))
+    assert [turn for turn in drive.transcript if turn.message != message] == rest
+    assert all(turn.kind == DELETED and not turn.text for turn in drive.transcript if turn.message == message)
+
+
+def listening(drive: Drive) -> bool:
+    return stage(drive.state) in {Stage.CANDIDATE, Stage.RETURN}
+
+
+@given(settings_, histories, texts, judged)
+def test_who_stops_a_reply_hears_nothing_but_that(
+    chosen: Settings, history: History, text: str, rated: tuple[Rating, ...]
+) -> None:
+    drive = play(chosen, history)
+    assume(listening(drive))
+    before, told = drive.state, len(drive.moves)
+    drive.act(1.0, ("stopped", text, rated), [])
+    kinds = {move.kind for move in drive.moves[told:]}
+    assert MoveKind.STOPPED in kinds
+    assert kinds <= {MoveKind.STOPPED, MoveKind.ON_MY_OWN}
+    after = drive.state
+    opened = Phase.REQUIREMENTS if before.phase is Phase.BRIEFING else before.phase
+    assert after.phase in {before.phase, opened}
+    done = ("asked", "challenged", "dug", "closed", "hints")
+    for point in GUIDE.rubric:
+        was, now = progress(before, point.id), progress(after, point.id)
+        assert [getattr(was, name) for name in done] == [getattr(now, name) for name in done]
+    assert (after.open and after.open.point) == (before.open and before.open.point)
+
+
+@given(settings_, histories)
+def test_what_could_not_be_read_changes_nothing_but_the_time(chosen: Settings, history: History) -> None:
+    drive = play(chosen, history)
+    assume(listening(drive))
+    before, lines = drive.state, list(drive.transcript)
+    drive.do(drive.written_down("", "unread"))
+    after = drive.state
+    kept = ("points", "phase", "reached", "open", "stalls", "dont_knows", "raters", "gradable", "estimated")
+    assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
+    new: list[Turn] = drive.transcript[len(lines) :]
+    assert [turn.speaker for turn in new] == [Speaker.INTERVIEWER]
+
+
+inbounds = st.one_of(
+    st.builds(
+        Message,
+        at=st.floats(0, 2e9),
+        attachments=st.lists(st.builds(Attachment), max_size=2).map(tuple),
+    ),
+    st.builds(Command, at=st.floats(0, 2e9), settings=st.none() | settings_),
+    st.builds(Correction, at=st.floats(0, 2e9)),
+)
+
+
+@given(inbounds)
+def test_what_arrives_survives_a_round_trip_as_what_it_was(inbound: Inbound) -> None:
+    again = INBOUND.validate_json(INBOUND.dump_json(inbound))
+    assert again == inbound
+    assert type(again) is type(inbound)
 
 
 def weighed(drive: Drive, text: str, rated: Rating) -> tuple[Interview | None, Interview | None]:

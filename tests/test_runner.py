@@ -1,34 +1,39 @@
 """One turn at a time: what arrives becomes events, the machine answers, and what it says is posted in order."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from interviewer.attachments import LIMITS, Kind, Why
 from interviewer.memory import MemoryStore
 from interviewer.model import (
     Case,
     CommandName,
     Inbound,
+    Mode,
     MoveKind,
     Phase,
     Settings,
     Speaker,
+    Trouble,
+    Usage,
 )
-from interviewer.ports import Post, Rater, StoreUnavailable, Undeliverable, final
-from interviewer.runner import Ports, run_turn
+from interviewer.ports import ModelTrouble, Post, Rater, StoreUnavailable, Undeliverable, final
+from interviewer.runner import Allowance, run_turn
 from interviewer.store import RedisStore
 from tests.fakes import (
     CASE,
+    COST,
     NOTICES,
-    Channel,
-    EagerRater,
     FailingRater,
-    PlainVoice,
-    bank,
+    Table,
+    as_read,
+    attachment,
     command,
+    laid,
     message,
     start,
     ticking,
@@ -37,36 +42,10 @@ from tests.fakes import (
 THREAD = "terminal:1"
 
 
-@dataclass
-class Table:
-    """A thread, a store and fakes around them."""
-
-    store: Any
-    channel: Channel
-    rater: EagerRater
-    ports: Ports
-
-    async def hears(self, *said: Inbound) -> None:
-        for inbound in said:
-            await self.store.admit(inbound.id, inbound)
-
-    async def answers(self, *said: Inbound) -> list[str]:
-        """Let it be said, run turns until nothing is left, and return what was posted meanwhile."""
-        before = len(self.channel.posts)
-        await self.hears(*said)
-        while await run_turn(self.ports, THREAD, "turn:1"):
-            pass
-        return [post.turn.text for post in self.channel.posts[before:]]
-
-
 @pytest.fixture(params=["memory", "redis"])
 async def table(request: pytest.FixtureRequest, redis_url: str) -> AsyncGenerator[Table]:
-    clock = ticking()
-    channel, rater = Channel(), EagerRater()
     async with RedisStore.from_url(redis_url) as redis_store:
-        store = redis_store if request.param == "redis" else MemoryStore(clock)
-        ports = Ports(store, rater, PlainVoice(), channel, clock, bank, NOTICES)
-        yield Table(store, channel, rater, ports)
+        yield laid(redis_store if request.param == "redis" else MemoryStore(ticking()), THREAD)
 
 
 async def test_a_start_is_greeted_with_the_question(table: Table) -> None:
@@ -218,6 +197,18 @@ async def test_a_post_cut_off_is_posted_again_under_the_same_key(table: Table) -
     assert [post.key for post in table.channel.posts] == [queued.key, f"{THREAD}:m1:0"]
 
 
+async def test_who_loses_its_thread_while_it_posts_posts_nothing_more(table: Table) -> None:
+    async def redelivered(_: Post) -> None:
+        table.channel.before = None
+        assert await table.store.begin(THREAD, "turn:1")
+
+    await table.hears(message(THREAD, "m1"))
+    table.channel.before = redelivered
+    assert await run_turn(table.ports, THREAD, "turn:1") == 0
+    assert len(table.channel.posts) == 1
+    assert await table.store.next_post(THREAD) == table.channel.posts[0]
+
+
 async def test_a_post_nobody_will_take_does_not_hold_up_the_thread(table: Table) -> None:
     table.channel.before = once(Undeliverable("the channel is archived"))
     assert await table.answers(start(THREAD)) == []
@@ -269,6 +260,191 @@ async def test_an_outage_in_the_middle_of_a_turn_surfaces(table: Table) -> None:
 
 async def test_there_is_nothing_to_do_in_an_empty_thread(table: Table) -> None:
     assert await table.answers() == []
+
+
+async def test_an_interview_can_be_found_by_its_id_and_its_posts_name_the_candidate(table: Table) -> None:
+    await table.answers(message(THREAD, "m0"), start(THREAD), message(THREAD, "m1"))
+    interview = await table.store.interview(THREAD)
+    assert await table.store.thread(interview.id) == THREAD
+    assert await table.store.threads("ada") == (THREAD,)
+    assert [post.candidate for post in table.channel.posts] == ["ada"] * 3, "a notice, too"
+
+
+# --- what came with a message ---------------------------------------------------------------------------------------
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass
+class Sharp:
+    """Senses that see and hear, at a price."""
+
+    seen: str | ModelTrouble = "Two boxes: the reads go to one."
+    sees: bool = True
+    hears: bool = True
+    given: list[bytes] = field(default_factory=list[bytes])
+
+    async def see(self, data: bytes, mime: str) -> tuple[str, Usage]:
+        self.given.append(data)
+        if isinstance(self.seen, ModelTrouble):
+            raise self.seen
+        return self.seen, COST
+
+    async def hear(self, data: bytes, name: str) -> tuple[str, Usage]:
+        return await self.see(data, name)
+
+
+@pytest.fixture
+async def begun(table: Table) -> Table:
+    """An interview has been begun at the table."""
+    await table.answers(start(THREAD))
+    return table
+
+
+def sensing(table: Table, senses: Sharp) -> Table:
+    return replace(table, ports=replace(table.ports, senses=senses))
+
+
+def rated(table: Table) -> list[str]:
+    return [answer.text for answer in table.rater.asked]
+
+
+async def test_a_text_file_counts_as_evidence(begun: Table) -> None:
+    begun.channel.files["notes.md"] = b"reads outnumber writes\n"
+    (reply,) = await begun.answers(message(THREAD, "m1", "", 100.0, attachment("notes.md", "text/plain", 23)))
+    text = as_read("notes.md", "reads outnumber writes")
+    assert rated(begun) == [text]
+    evidence = (await begun.store.interview(THREAD)).points["reads"].evidence
+    assert (evidence.message, evidence.quote) == ("m1", text)
+    assert [turn.text for turn in await begun.store.transcript(THREAD) if turn.message] == [text]
+    assert not reply.startswith(MoveKind.UNREAD)
+
+
+async def test_what_was_written_comes_before_what_was_attached_and_files_keep_their_order(begun: Table) -> None:
+    begun.channel.files |= {"a.txt": b"first", "b.sql": b"SELECT 1"}
+    files = attachment("a.txt"), attachment("b.sql")
+    await begun.answers(message(THREAD, "m1", "See both.", 100.0, *files), message(THREAD, "m2", "That is all.", 101.0))
+    texts = as_read("a.txt", "first"), as_read("b.sql", "```sql\nSELECT 1\n```")
+    assert rated(begun) == ["See both.\n\n" + "\n\n".join(texts) + "\nThat is all."]
+
+
+@pytest.mark.parametrize(("name", "data"), [("sketch.png", PNG), ("clip.m4a", b"\0\0\0\x20ftypM4A ")])
+async def test_what_is_seen_or_heard_counts_as_evidence_and_is_charged(begun: Table, name: str, data: bytes) -> None:
+    senses = Sharp()
+    begun.channel.files[name] = data
+    await sensing(begun, senses).answers(message(THREAD, "m1", "", 100.0, attachment(name)))
+    interview = await begun.store.interview(THREAD)
+    assert senses.given == [data]
+    assert str(senses.seen) in rated(begun)[0]
+    assert interview.points["reads"].evidence.message == "m1"
+    assert interview.usage == COST
+    assert await begun.store.spend("person:ada:1970-01-01", 0) == COST.tokens
+
+
+UNREADABLE: Mapping[Why, tuple[str, bytes | None]] = {
+    Why.PICTURE: ("sketch.png", PNG),
+    Why.VOICE: ("clip.ogg", b"OggS"),
+    Why.KIND: ("design.pdf", b"%PDF-1.7"),
+    Why.SIZE: ("log.txt", b"x" * (LIMITS[Kind.TEXT] + 1)),
+    Why.EMPTY: ("empty.md", b""),
+    Why.UNREACHABLE: ("gone.md", None),
+    Why.ENCODING: ("strange.txt", bytes(range(0xC0, 0xFF)) * 3),
+}
+
+
+def lay_out(table: Table, *whys: Why) -> list[Any]:
+    """Files that can't be read for these reasons."""
+    for name, data in map(UNREADABLE.__getitem__, whys):
+        if data is not None:
+            table.channel.files[name] = data
+    return [attachment(UNREADABLE[why][0]) for why in whys]
+
+
+@pytest.mark.parametrize("why", UNREADABLE)
+@pytest.mark.parametrize("mode", Mode)
+async def test_what_cannot_be_read_is_named_and_costs_neither_a_rating_nor_a_stall(
+    table: Table, why: Why, mode: Mode
+) -> None:
+    await table.answers(replace(start(THREAD), settings=Settings("shortener", mode=mode)))
+    await table.answers(message(THREAD, "m0", "to begin with", 95.0))
+    before = await table.store.interview(THREAD)
+    (reply,) = await table.answers(message(THREAD, "m1", "", 100.0, *lay_out(table, why)))
+    assert reply.startswith(f"unread: {why} {UNREADABLE[why][0]}")
+    after = await table.store.interview(THREAD)
+    assert rated(table) == ["to begin with"]
+    assert (after.points, after.open, after.stalls) == (before.points, before.open, before.stalls)
+    assert [turn.message for turn in await table.store.transcript(THREAD) if turn.message] == ["m0"]
+
+
+async def test_what_cannot_be_read_is_named_before_the_reply_to_the_rest(begun: Table) -> None:
+    begun.channel.files["notes.md"] = b"reads outnumber writes"
+    files = lay_out(begun, Why.PICTURE, Why.KIND)
+    first, second = message(THREAD, "m1", "", 100.0, files[0]), message(THREAD, "m2", "Mine:", 101.0, files[1])
+    third = message(THREAD, "m3", "", 102.0, attachment("notes.md"))
+    (reply,) = await begun.answers(first, second, third)
+    assert rated(begun) == [f"\nMine:\n{as_read('notes.md', 'reads outnumber writes')}"]
+    parts = reply.split("\n\n")
+    assert [part.split("(")[0].strip() for part in parts[:2]] == [
+        "unread: picture sketch.png",
+        "unread: kind design.pdf",
+    ]
+    assert len(parts) > 2
+    assert [turn.message for turn in await begun.store.transcript(THREAD) if turn.message] == ["m2", "m3"]
+
+
+async def test_a_model_that_fails_on_a_file_is_said_and_paid_for(begun: Table) -> None:
+    begun.channel.files["sketch.png"] = PNG
+    broken = sensing(begun, Sharp(ModelTrouble(Trouble.BUSY, "no", COST)))
+    (reply,) = await broken.answers(message(THREAD, "m1", "", 100.0, attachment("sketch.png")))
+    assert reply.startswith("unread: trouble sketch.png")
+    assert (await begun.store.interview(THREAD)).usage == COST
+
+
+async def test_who_has_no_allowance_left_has_text_read_and_nothing_looked_at(begun: Table) -> None:
+    senses = Sharp()
+    begun.channel.files |= {"sketch.png": PNG, "notes.md": b"reads"}
+    poor = replace(begun, ports=replace(begun.ports, senses=senses, allowance=Allowance(interview=0)))
+    files = attachment("sketch.png"), attachment("notes.md")
+    (reply,) = await poor.answers(message(THREAD, "m1", "", 100.0, *files))
+    assert reply.startswith("unread: budget sketch.png")
+    assert rated(begun) == [as_read("notes.md", "reads")]
+    assert senses.given == []
+
+
+async def test_files_of_all_messages_are_read_at_the_same_time(begun: Table) -> None:
+    """One message after the other, many pictures would take longer than the thread's lock lasts."""
+    together = asyncio.Barrier(4)
+
+    class Waiting(Sharp):
+        async def see(self, data: bytes, mime: str) -> tuple[str, Usage]:
+            await together.wait()
+            return await super().see(data, mime)
+
+    names = [f"{n}.png" for n in range(4)]
+    begun.channel.files |= dict.fromkeys(names, PNG)
+    files = [attachment(name) for name in names]
+    said = message(THREAD, "m1", "one", 100.0, *files[:2]), message(THREAD, "m2", "two", 101.0, *files[2:])
+    await sensing(begun, Waiting()).answers(*said)
+    assert [name in text for text in rated(begun) for name in names] == [True] * 4
+
+
+async def test_what_was_attached_is_read_again_when_a_turn_is_run_again(begun: Table) -> None:
+    begun.channel.files["notes.md"] = b"the reads are poison"
+    broken = replace(begun.ports, rater=FailingRater(on="poison"))
+    await begun.hears(message(THREAD, "m1", "", 100.0, attachment("notes.md")))
+    with pytest.raises(ArithmeticError):
+        await run_turn(broken, THREAD, "turn:1")
+    assert [turn.message for turn in await begun.store.transcript(THREAD)] == [""]
+    await begun.answers()
+    assert rated(begun) == [as_read("notes.md", "the reads are poison")]
+
+
+async def test_what_comes_with_a_message_after_the_debrief_is_kept(begun: Table) -> None:
+    begun.channel.files["notes.md"] = b"my notes"
+    await begun.answers(command(THREAD, "c1", CommandName.END))
+    (reply,) = await begun.answers(message(THREAD, "m1", "", 100.0, attachment("notes.md")))
+    assert reply.startswith("afterwards")
+    assert (await begun.store.transcript(THREAD))[-2].text == as_read("notes.md", "my notes")
 
 
 class SlowRater:

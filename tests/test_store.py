@@ -1,7 +1,7 @@
 """One contract for every store, then what only Redis can get wrong: keys, their lives, re-sent writes and outages."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +13,43 @@ from redis.crc import key_slot
 from redis.exceptions import AuthenticationError, BusyLoadingError, OutOfMemoryError, ResponseError
 
 from interviewer.memory import MemoryStore
-from interviewer.model import Interview, Phase, Settings, Speaker, Turn
+from interviewer.model import (
+    DELETED,
+    CommandName,
+    Format,
+    Inbound,
+    Interview,
+    Level,
+    Mode,
+    Phase,
+    Preferences,
+    Settings,
+    Speaker,
+    Turn,
+)
 from interviewer.ports import Lease, Post, Store, StoreUnavailable
 from interviewer.records import Aside
-from interviewer.store import RedisStore
-from tests.fakes import message, start, ticking
+from interviewer.store import DAY, KEEP, RedisStore
+from tests.fakes import attachment, command, correction, message, start, ticking
 
 THREAD = "slack:T1:D024:1700.01"
 INTERVIEW = Interview(id="i1", candidate="ada", settings=Settings(question="shortener"), spent={Phase.BRIEFING: 2.5})
 LINE = Turn(Speaker.INTERVIEWER, Phase.BRIEFING, "greet", "Hello Ada – schön, dass Sie da sind.", 100.5)
+
+
+PAIRS = [
+    ("ada", "bob"),
+    ("ada", "ada:b"),
+    ("ada:b", "ada"),
+    ("slack:T1:U1", "slack:T1:U12"),
+    ("ad*", "ada"),
+    ("a?a", "ada"),
+    ("[ab]da", "ada"),
+    ("ad\\a", "ada"),
+    ("{ada}", "ada"),
+    ("ünïcödé 🎉\n", "ada"),
+]
+"""Candidates, the first of whom is to be forgotten, and the second isn't."""
 
 
 class AnyStore(Store):
@@ -58,9 +86,137 @@ async def waiting(store: Store) -> list[str]:
 async def test_a_candidates_interviews_are_known_in_the_order_they_began(store: Store) -> None:
     assert await store.threads("ada") == ()
     for thread, at in (("t:2", 200.0), ("t:1", 100.0), ("t:2", 300.0), ("t:3", 300.0)):
-        await store.begun("ada", thread, at)
-    await store.begun("bob", "t:4", 100.0)
+        await store.begun("ada", thread, f"{thread}-{at}", at)
+    await store.begun("bob", "t:4", "i4", 100.0)
     assert await store.threads("ada") == ("t:1", "t:2", "t:3")
+
+
+async def test_an_interview_is_found_by_its_id_until_its_thread_is_forgotten(store: Store) -> None:
+    assert await store.thread("i1") is None
+    for interview in ("i1", "i2"):
+        await store.begun("ada", THREAD, interview, 100.0)
+    await store.begun("ada", "elsewhere", "i3", 100.0)
+    assert [await store.thread(id) for id in ("i1", "i2", "i3")] == [THREAD, THREAD, "elsewhere"]
+    await store.forget(THREAD)
+    assert [await store.thread(id) for id in ("i1", "i2", "i3")] == [None, None, "elsewhere"]
+
+
+async def test_the_same_interview_noted_twice_is_noted_once(store: Store) -> None:
+    for _ in range(2):
+        await store.begun("ada", THREAD, "i1", 100.0)
+    assert await store.threads("ada") == (THREAD,)
+    assert await store.thread("i1") == THREAD
+
+
+async def test_a_person_without_preferences_has_none(store: Store) -> None:
+    assert await store.preferences("ada") == Preferences()
+
+
+async def test_preferences_are_kept_for_each_person_and_replaced_as_a_whole(store: Store) -> None:
+    chosen = Preferences(Level.STAFF, Mode.INTERVIEW, Format.QUICK, "brisk", "Deutsch – bitte", "Europe/Berlin")
+    await store.prefer("ada", chosen)
+    await store.prefer("bob", Preferences(persona="calm"))
+    assert await store.preferences("ada") == chosen
+    await store.prefer("ada", Preferences(language="français"))
+    assert await store.preferences("ada") == Preferences(language="français")
+    assert await store.preferences("bob") == Preferences(persona="calm")
+
+
+async def test_notes_add_up_and_the_latest_of_a_name_counts(store: Store) -> None:
+    assert await store.notes(THREAD) == {}
+    await store.note(THREAD, {"opened": "e1", "läuft": "ja\n🎉"})
+    await store.note(THREAD, {"opened": "e2"})
+    await store.note(THREAD, {})
+    await store.note("elsewhere", {"opened": "e3"})
+    assert await store.notes(THREAD) == {"opened": "e2", "läuft": "ja\n🎉"}
+
+
+async def test_notes_on_a_thread_are_nothing_to_do(store: Store) -> None:
+    await store.note(THREAD, {"opened": "e1"})
+    assert await waiting(store) == []
+    assert await store.interview(THREAD) is None
+
+
+async def test_a_stop_is_seen_wherever_it_is_in_the_inbox(store: Store) -> None:
+    assert not await store.stopped(THREAD)
+    for inbound in (message(THREAD, "m1"), command(THREAD, "c1", CommandName.TIME)):
+        await store.admit(inbound.id, inbound)
+        assert not await store.stopped(THREAD)
+    await store.admit("c2", command(THREAD, "c2", CommandName.STOP))
+    assert await store.stopped(THREAD)
+    await store.admit("m2", message(THREAD, "m2"))
+    assert await store.stopped(THREAD)
+    assert not await store.stopped("elsewhere")
+    assert await store.commit(await begun(store), INTERVIEW, [], [], taken=3)
+    assert not await store.stopped(THREAD)
+
+
+async def test_a_line_is_struck_where_it_stands_and_with_everything_else_of_the_turn(store: Store) -> None:
+    lines = [replace(LINE, text=text, message=text) for text in ("a", "b", "c")]
+    assert await store.commit(await begun(store), INTERVIEW, lines, [], taken=0)
+    struck = {place: replace(lines[place], kind=DELETED, text="") for place in (0, 2)}
+    lease, more = await begun(store), replace(LINE, text="d")
+    assert await store.commit(lease, INTERVIEW, [more], [post("p1"), post("p2")], 0, struck)
+    assert await store.transcript(THREAD) == (struck[0], lines[1], struck[2], more)
+    assert await store.next_post(THREAD) == post("p1")
+    assert (await begun(store)).transcript == (struck[0], lines[1], struck[2], more)
+
+
+async def test_a_zombie_strikes_nothing_and_a_strike_sent_twice_is_one(store: Store) -> None:
+    assert await store.commit(await begun(store), INTERVIEW, [LINE], [], taken=0)
+    struck = {0: replace(LINE, kind=DELETED, text="")}
+    zombie, heir = await begun(store), await begun(store)
+    assert not await store.commit(zombie, INTERVIEW, [], [], 0, struck)
+    assert await store.transcript(THREAD) == (LINE,)
+    for _ in range(2):
+        assert await store.commit(heir, INTERVIEW, [LINE], [], 0, struck)
+    assert await store.transcript(THREAD) == (struck[0], LINE)
+
+
+async def whole_life(store: Store, candidate: str) -> tuple[str, ...]:
+    """A candidate who has everything one can have; their threads."""
+    threads = (f"{candidate}/1", f"{candidate}/2")
+    for thread in threads:
+        for interview in ("first", "second"):
+            await store.begun(candidate, thread, f"{thread}-{interview}", 100.0)
+        await full_thread(store, thread, replace(INTERVIEW, id=f"{thread}-second", candidate=candidate))
+        await store.note(thread, {"opened": "e1"})
+    await store.prefer(candidate, Preferences(persona="brisk"))
+    await store.note(candidate, {"home": "e1"})
+    for day in ("2026-01-30", "2026-01-31"):
+        await store.spend(f"person:{candidate}:{day}", 7)
+    return threads
+
+
+async def remains(store: Store, candidate: str, threads: Sequence[str]) -> list[object]:
+    """All that can be asked about a candidate, as it is where there is nothing."""
+    found: list[object] = [await store.threads(candidate), await store.preferences(candidate)]
+    found += [await store.notes(name) for name in (candidate, *threads)]
+    found += [await store.spend(f"person:{candidate}:{day}", 0) for day in ("2026-01-30", "2026-01-31")]
+    for thread in threads:
+        found += [await store.interview(thread), await store.transcript(thread), await store.next_post(thread)]
+        found += [await store.thread(f"{thread}-{interview}") for interview in ("first", "second")]
+    return found
+
+
+@pytest.mark.parametrize(("gone", "stays"), PAIRS)
+async def test_a_forgotten_candidate_leaves_nothing_and_another_keeps_everything(
+    store: Store, gone: str, stays: str
+) -> None:
+    theirs, others = await whole_life(store, gone), await whole_life(store, stays)
+    await store.spend("workspace:T1:2026-01-31", 9)
+    before = await remains(store, stays, others)
+    await store.forget_candidate(gone)
+    nothing = MemoryStore(ticking())
+    assert await remains(store, gone, theirs) == await remains(nothing, gone, theirs)
+    assert await remains(store, stays, others) == before
+    assert await waiting(store) == sorted(others)
+    assert await store.spend("workspace:T1:2026-01-31", 0) == 9
+
+
+async def test_a_candidate_nobody_knows_is_forgotten_without_more_ado(store: Store) -> None:
+    await store.forget_candidate("nobody")
+    assert await store.threads("nobody") == ()
 
 
 async def test_tokens_add_up_on_each_account(store: Store) -> None:
@@ -109,11 +265,23 @@ async def test_an_event_of_another_thread_is_another_event(store: Store) -> None
     assert await store.admit("e1", message("elsewhere", "m1"))
 
 
-async def test_messages_and_commands_come_back_as_they_were(store: Store) -> None:
-    sent = (start(THREAD), message(THREAD, "m1", "naïve\n“quotes” \\ \x00 🎉 [DONE]", at=1700000000.123456))
+async def test_what_arrives_comes_back_as_it_was_and_as_what_it_was(store: Store) -> None:
+    files = attachment("größe.png", "image/png", 12), attachment("a|b:{c}*?.md")
+    sent: Sequence[Inbound] = (
+        start(THREAD),
+        message(THREAD, "m1", "naïve\n“quotes” \\ \x00 🎉 [DONE]", 1700000000.123456),
+        message(THREAD, "m2", "", 100.0, *files),
+        correction(THREAD, "m1", "naïver"),
+        correction(THREAD, "m1", "", at=111.0),
+        correction(THREAD, "m2", None, at=1700000000.123456),
+        command(THREAD, "c1", CommandName.STOP),
+        command(THREAD, "c2", CommandName.DISPUTE, argument="cache I said so"),
+    )
     for inbound in sent:
         await store.admit(inbound.id, inbound)
-    assert (await begun(store)).inbox == sent
+    inbox = (await begun(store)).inbox
+    assert inbox == sent
+    assert list(map(type, inbox)) == list(map(type, sent))
 
 
 async def test_a_thread_is_begun_by_one_owner_at_a_time(store: Store) -> None:
@@ -291,6 +459,21 @@ async def test_a_forgotten_thread_begins_anew_and_keeps_zombies_out(store: AnySt
     assert not await store.commit(zombie, INTERVIEW, [LINE], [], taken=1)
 
 
+async def test_who_held_a_thread_that_was_forgotten_can_do_nothing_there_any_more(store: Store) -> None:
+    await store.admit("e1", message(THREAD, "m1"))
+    held = await begun(store)
+    await store.forget(THREAD)
+    struck = {0: replace(LINE, kind=DELETED, text="")}
+    assert not await store.commit(held, INTERVIEW, [LINE], [post("p1")], 1, struck)
+    assert not await store.posted(held, "p1")
+    assert not await store.set_aside(held, "I said so")
+    assert await store.release(held) == 0
+    await store.take_over(THREAD)
+    assert await store.interview(THREAD) is None
+    assert await store.transcript(THREAD) == ()
+    assert await waiting(store) == []
+
+
 async def test_state_is_read_without_a_lease(store: Store) -> None:
     await store.commit(await begun(store), INTERVIEW, [LINE], [], taken=0)
     assert await store.interview(THREAD) == INTERVIEW
@@ -301,36 +484,96 @@ async def test_state_is_read_without_a_lease(store: Store) -> None:
 # --- only Redis -----------------------------------------------------------------------------------------------------
 
 
-async def full_thread(store: RedisStore) -> None:
+async def full_thread(store: Store, thread: str = THREAD, interview: Interview = INTERVIEW) -> None:
     """A thread that has every key it can have."""
     for n in range(3):
-        await store.admit(f"e{n}", message(THREAD, f"m{n}"))
-    lease = await begun(store)
+        await store.admit(f"e{n}", message(thread, f"m{n}"))
+    lease = await begun(store, thread=thread)
     await store.set_aside(lease, "poison")
-    await store.commit(lease, INTERVIEW, [LINE], [post("p1")], taken=0)
+    await store.commit(lease, interview, [LINE], [post("p1", thread)], taken=0)
 
 
-async def test_every_key_has_its_type_and_an_end(redis_store: RedisStore, redis: Any) -> None:
-    await full_thread(redis_store)
-    found = {
+async def lives(redis: Any) -> dict[str, tuple[str, float]]:
+    """Type and seconds to live of every key."""
+    return {
         key.decode(): ((await redis.type(key)).decode(), await redis.pttl(key) / 1000)
         async for key in redis.scan_iter()
     }
-    days = 24 * 3600
+
+
+@pytest.mark.parametrize("keep", [KEEP, 7 * DAY, 3600])
+async def test_every_key_has_its_type_and_an_end(redis_url: str, redis: Any, keep: int) -> None:
+    async with RedisStore.from_url(redis_url, keep=keep) as store:
+        await full_thread(store)
+        await store.begun("ada", THREAD, "i1", 100.0)
+        await store.note(THREAD, {"opened": "e1"})
+        await store.note("ada", {"home": "e1"})
+        await store.prefer("ada", Preferences(persona="brisk"))
+        await store.spend("person:ada:2026-01-31", 5)
+    found = await lives(redis)
     expected = {
-        "ev": ("zset", 3 * days),
-        "in": ("list", 30 * days),
-        "out": ("list", 30 * days),
-        "st": ("hash", 30 * days),
-        "log": ("list", 30 * days),
-        "aside": ("list", 30 * days),
-        "lock": ("string", 180),
+        "{t:%s}:ev": ("zset", 3 * DAY),
+        "{t:%s}:in": ("list", keep),
+        "{t:%s}:out": ("list", keep),
+        "{t:%s}:st": ("hash", keep),
+        "{t:%s}:log": ("list", keep),
+        "{t:%s}:aside": ("list", keep),
+        "{t:%s}:note": ("hash", keep),
+        "{t:%s}:ids": ("set", keep),
+        "{t:%s}:lock": ("string", 180),
+        "{t:ada}:note": ("hash", keep),
+        "{i:i1}:th": ("string", keep),
+        "{c:ada}:th": ("zset", keep),
+        "{c:ada}:pref": ("string", 365 * DAY),
+        "{a:person:ada:2026-01-31}:tok": ("string", 2 * DAY),
     }
-    assert {key: kind for key, (kind, _) in found.items()} == {
-        f"mb:{{t:{THREAD}}}:{name}": kind for name, (kind, _) in expected.items()
+    keys = {f"mb:{name}".replace("%s", THREAD): life for name, life in expected.items()}
+    assert {key: kind for key, (kind, _) in found.items()} == {key: kind for key, (kind, _) in keys.items()}
+    assert {key: ttl for key, (_, ttl) in found.items()} == {
+        key: pytest.approx(ttl, abs=10) for key, (_, ttl) in keys.items()
     }
-    for name, (_, ttl) in expected.items():
-        assert found[f"mb:{{t:{THREAD}}}:{name}"][1] == pytest.approx(ttl, abs=10)
+
+
+async def test_all_that_belongs_to_an_interview_lasts_as_long_as_it_does(redis_store: RedisStore, redis: Any) -> None:
+    await redis_store.begun("ada", THREAD, "i1", 100.0)
+    await redis_store.note(THREAD, {"opened": "e1"})
+    await redis_store.commit(await begun(redis_store), INTERVIEW, [LINE], [], taken=0)
+    async for key in redis.scan_iter():
+        await redis.expire(key, 500)
+    await redis_store.commit(await begun(redis_store), INTERVIEW, [], [], taken=0)
+    left = await lives(redis)
+    assert left.pop(f"mb:{{t:{THREAD}}}:lock")[1] <= 180
+    assert {key: ttl for key, (_, ttl) in left.items()} == {key: pytest.approx(KEEP, abs=10) for key in left}
+    assert len(left) == 6
+
+
+async def test_a_thread_that_went_on_is_known_however_long_ago_it_began(redis_store: RedisStore) -> None:
+    await redis_store.begun("ada", "gone", "i0", 100.0)
+    await redis_store.begun("ada", THREAD, "i1", 100.0)
+    await redis_store.commit(await begun(redis_store), INTERVIEW, [LINE], [], taken=0)
+    await redis_store.begun("ada", "new", "i2", 100.0 + KEEP + 1)
+    assert await redis_store.threads("ada") == (THREAD, "new")
+
+
+@pytest.mark.parametrize("where", ["redis", "cluster"])
+@pytest.mark.parametrize(("gone", "stays"), PAIRS)
+async def test_forgetting_a_candidate_leaves_not_one_key_of_theirs(
+    redis_url: str, valkey_cluster: str, where: str, gone: str, stays: str
+) -> None:
+    async with RedisStore.from_url(redis_url if where == "redis" else valkey_cluster) as store:
+        client = vars(store)["_redis"]
+        await whole_life(store, stays)
+        before = await dump(client)
+        await whole_life(store, gone)
+        assert len(await dump(client)) == 2 * len(before)
+        await store.forget_candidate(gone)
+        assert await dump(client) == before
+        await client.flushall()
+
+
+async def dump(client: Any) -> dict[bytes, bytes]:
+    """Every key with its value, as the server would move it elsewhere."""
+    return {key: await client.dump(key) async for key in client.scan_iter(count=1000)}
 
 
 async def test_all_keys_of_a_thread_live_in_one_slot(redis_store: RedisStore, redis: Any) -> None:
@@ -338,10 +581,13 @@ async def test_all_keys_of_a_thread_live_in_one_slot(redis_store: RedisStore, re
     assert len({key_slot(key) async for key in redis.scan_iter()}) == 1
 
 
-async def test_forgetting_leaves_no_key(redis_store: RedisStore, redis: Any) -> None:
+async def test_forgetting_leaves_no_key_but_in_the_candidates_list(redis_store: RedisStore, redis: Any) -> None:
+    for interview in ("i0", "i1"):
+        await redis_store.begun("ada", THREAD, interview, 100.0)
+    await redis_store.note(THREAD, {"opened": "e1"})
     await full_thread(redis_store)
     await redis_store.forget(THREAD)
-    assert await redis.dbsize() == 0
+    assert await redis.keys() == [b"mb:{c:ada}:th"]
 
 
 async def test_a_turn_with_nothing_to_do_leaves_no_key(redis_store: RedisStore, redis: Any) -> None:

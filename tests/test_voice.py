@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from interviewer.model import Move, MoveKind, Phase
+from interviewer.attachments import Why
+from interviewer.model import Move, MoveKind, Phase, Trouble
 from interviewer.ports import Moment
 from interviewer.prompts import UnknownPrompt, load_prompts
 from interviewer.questions import data_root
@@ -12,13 +13,16 @@ from interviewer.speech import questions
 from interviewer.voice import MATERIAL, TemplateVoice, UnfitPrompt
 
 PROMPTS = data_root() / "prompts"
+PHASES = (Phase.REQUIREMENTS, Phase.ESTIMATES, Phase.API, Phase.DESIGN, Phase.DEEP_DIVE)
 MOVES = [
-    Move(MoveKind(name), material=dict.fromkeys(variables, "Why so?" if "ask" in variables else "so"))
-    for name, variables in MATERIAL.items()
-    if "/" not in name
-] + [
-    Move(MoveKind.OPEN_PHASE, material={"phase": phase, "left": "9 minutes"})
-    for phase in (Phase.REQUIREMENTS, Phase.ESTIMATES, Phase.API, Phase.DESIGN, Phase.DEEP_DIVE)
+    *(
+        Move(MoveKind(name), material=dict.fromkeys(variables, "Why so?" if "ask" in variables else "so"))
+        for name, variables in MATERIAL.items()
+        if "/" not in name
+    ),
+    *(Move(MoveKind.OPEN_PHASE, material={"phase": phase, "left": "9 minutes"}) for phase in PHASES),
+    *(Move(MoveKind.ON_MY_OWN, material={"why": why}) for why in (*Trouble, "plain")),
+    *(Move(MoveKind.UNREAD, material={"why": why, "name": "notes.pdf"}) for why in Why),
 ]
 
 
@@ -26,7 +30,7 @@ def test_every_move_has_its_material_named() -> None:
     assert {name.partition("/")[0] for name in MATERIAL} == set(MoveKind)
 
 
-@pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.kind}-{move.material.get('phase', '')}")
+@pytest.mark.parametrize("move", MOVES, ids=lambda move: "-".join([move.kind, *move.material.values()]))
 async def test_every_move_can_be_worded_and_asks_one_question_at_most(move: Move) -> None:
     material = {**move.material, **({"ask": "Why so?"} if "ask" in move.material else {})}
     material = {
@@ -37,6 +41,17 @@ async def test_every_move_can_be_worded_and_asks_one_question_at_most(move: Move
     assert wordings
     assert all(questions(wording) <= 1 for wording in wordings)
     assert len(set(wordings)) == len(wordings)
+
+
+@pytest.mark.parametrize("why", Why)
+async def test_what_could_not_be_read_is_named_and_another_way_offered(why: Why) -> None:
+    voice = TemplateVoice(load_prompts(PROMPTS))
+    move = Move(MoveKind.UNREAD, material={"why": why, "name": "$name ${why}.pdf"})
+    for wording in (await voice.word(move, Moment(), print)).options:
+        assert "$name ${why}.pdf" in wording
+        assert len(wording.split(".")) > 2, "what happened, and what to do instead"
+        assert "!" not in wording
+        assert not questions(wording)
 
 
 async def test_the_same_move_is_worded_differently_from_turn_to_turn() -> None:

@@ -13,8 +13,9 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from interviewer.attachments import Unfetchable
 from interviewer.engine import Engine, Pace
-from interviewer.model import Answer, Case, Rating
+from interviewer.model import Answer, Attachment, Case, Rating
 from interviewer.ports import Post, final
 from interviewer.runner import Ports
 from interviewer.store import RedisStore
@@ -92,7 +93,12 @@ class PublicWall:
         await self.doom.redis.rpush(POSTS, f"{post.key}\n{post.thread}\n{post.turn.text}")
         await self.doom.point("after-post")
 
-    def preview(self, thread: str, text: str) -> None: ...
+    def preview(self, thread: str, candidate: str, text: str) -> None: ...
+
+    async def withdraw(self, thread: str) -> None: ...
+
+    async def fetch(self, thread: str, attachment: Attachment) -> bytes:
+        raise Unfetchable(attachment.name)
 
 
 async def main(url: str, *submitted: str) -> None:

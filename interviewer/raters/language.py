@@ -129,6 +129,11 @@ _FORM = re.compile(
     | "(?:id|point|verdict|quote|covered|confidence|score|evidence)"\s*: | \b(?:quote|verdict|(?<!not[ ])covered)\s*[:=]""",
     re.IGNORECASE | re.VERBOSE,
 )
+# A labelled edge of a Mermaid flowchart, `gw["API gateway"] -->|request| q[(Queue)]`: its bars are no table's.
+_BOX = r"(\w+(?:-\w+)*)\s*(?:[\[({>]{1,2}[/\\]?\"?([^\[\](){}<>|\"]+?)\"?[/\\]?[\])}]{1,2})?"
+_EDGE = re.compile(rf'{_BOX}\s*<?(?:-{{2,}}|={{2,}}|-\.+-)[>xo]?\s*\|\s*"?([^|"]+?)"?\s*\|\s*{_BOX}\s*;?')
+_FLOWS = re.compile(r"(?:->|=>|→)>?[^:→>]{1,60}:\s*[^\W_]")
+"""What goes along an arrow, `client -> gateway: request`: somebody says what happens, in few words."""
 _CODED = re.compile(r"[\w+/=-]{60,}|(?:\b\w\b[ .-]){8,}")
 """Letters that are no words: base64, s p a c e d out."""
 _IN_QUOTES = re.compile(r'“[^”]*”|"[^"]*"|„[^“]*“|«[^»]*»|(?<!\w)\'[^\']{12,}\'(?!\w)')
@@ -176,11 +181,20 @@ def sentences(text: str) -> tuple[Sentence, ...]:
     found: dict[str, Sentence] = {}
     for piece in _pieces(text[:MAX_CHARS]):
         verbatim = piece[_BULLET.match(piece).end() :].rstrip() if piece.strip() else ""  # type: ignore[union-attr]
-        plain = fold(verbatim)
+        plain = _flow(fold(verbatim))
         if _WORD.search(plain):
             short = " ".join(plain.split(" ")[:MAX_WORDS])[:MAX_PLAIN]
             found.setdefault(short.lower(), Sentence(verbatim, short))
     return tuple(found.values())
+
+
+def _flow(plain: str) -> str:
+    """The edge of a diagram as people write it in a line: "API gateway -> Queue: request". Anything else as it is."""
+    edge = _EDGE.fullmatch(plain)
+    if edge is None:
+        return plain
+    here, called, label, there, named = edge.groups()
+    return f"{called or here} -> {named or there}: {label}"
 
 
 def _pieces(text: str) -> Iterable[str]:
@@ -234,8 +248,10 @@ def is_list(plain: str, found: Sequence[str]) -> bool:
 
 
 def keywords(heard: Sequence[Sentence]) -> bool:
-    """Whether a whole answer only names things: hardly a function word in it (measured: prose up to 0.65, lists from 0.86)."""
-    every = [word for sentence in heard for word in sentence.words]
+    """Whether a whole answer only names things: hardly a function word in it (measured: prose up to 0.65, lists from 0.86).
+
+    A diagram has none either, and where it says what goes along an arrow it does not only name things."""
+    every = [word for sentence in heard if not _FLOWS.search(sentence.plain) for word in sentence.words]
     return len(every) >= 12 and _substance(every) > 0.75
 
 
