@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +24,20 @@ from pydantic import SecretStr
 from bot.cli.common import bank, make_interviewer, make_rater
 from bot.settings import Settings as Environment
 from bot.wiring import make_interviewer as wired
+from evals import bench_slack
 from evals.labelled import DEV, read_answers
+from evals.timing import QUESTION, Blank, Wall, milliseconds
 from interviewer import embedded
 from interviewer.engine import Engine, Pace
 from interviewer.memory import MemoryStore
 from interviewer.model import (
     Answer,
-    Case,
     Command,
     CommandName,
-    Intent,
     Message,
-    PointRating,
-    PointState,
-    Rating,
     Settings,
 )
-from interviewer.ports import Post, Rater, final
+from interviewer.ports import Rater, final
 from interviewer.questions import data_root
 from interviewer.raters.model import Call
 from interviewer.raters.reading import Reading
@@ -48,37 +45,7 @@ from interviewer.runner import run_turn
 from interviewer.store import RedisStore
 from tests.openai_server import OpenAIServer, Reply, Request
 
-QUESTION = "apple-task-scheduler"
 WORDS = 300
-
-
-class Blank:
-    """Rates at once: what is left of a turn is ours."""
-
-    async def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
-        points = tuple(PointRating(point.id, PointState.MISSING, 0.0) for point in case.guide.rubric)
-        yield Rating(Intent.ANSWER, gradable=True, points=points)
-
-
-@dataclass
-class Wall:
-    posts: asyncio.Queue[Post] = field(default_factory=asyncio.Queue[Post])
-
-    async def post(self, post: Post) -> None:
-        await self.posts.put(post)
-
-    def preview(self, thread: str, text: str) -> None: ...
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-def milliseconds(values: Sequence[float]) -> dict[str, float]:
-    """p50, p95, p99 and the count, in milliseconds."""
-    ms = [value * 1000 for value in values]
-    shares = {f"p{round(share * 100)}": round(percentile(ms, share), 1) for share in (0.5, 0.95, 0.99)}
-    return {**shares, "n": len(ms)}
 
 
 def question_on_screen(home: Path) -> float:
@@ -211,7 +178,7 @@ class Preview(Wall):
         super().__init__()
         self.first: float | None = None
 
-    def preview(self, thread: str, text: str) -> None:
+    def preview(self, thread: str, candidate: str, text: str) -> None:
         self.first = self.first or time.perf_counter()
 
 
@@ -270,6 +237,7 @@ def main() -> None:
                 "from langchain.chat_models import init_chat_model; import langchain_openai"
             ),
         }
+    figures |= bench_slack.figures()
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 
 

@@ -35,7 +35,7 @@ from bot.settings import Settings as Environment
 from bot.slack.places import Place, person
 from bot.slack.service import running
 from bot.web import make_web
-from evals.bench import QUESTION, Blank, Wall, milliseconds
+from evals.timing import QUESTION, Blank, Wall, milliseconds
 from interviewer import embedded
 from interviewer.engine import Pace
 from interviewer.model import Command, CommandName, Message, Settings
@@ -46,7 +46,9 @@ SECRET = "bench"  # noqa: S105
 TEAM, BOT = "T0BENCH", "U0BOT"
 TALKERS = 100
 """Interviews under way."""
-ANSWER = "I would keep due jobs in a sorted index sharded by minute, and let several workers claim them with a lease. " * 3
+ANSWER = (
+    "I would keep due jobs in a sorted index sharded by minute, and let several workers claim them with a lease. " * 3
+)
 PEOPLE = [
     (f"U{number:08}", Place(TEAM, f"D{number:08}", f"{1_700_000_000 + number}.000100")) for number in range(TALKERS)
 ]
