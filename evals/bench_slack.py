@@ -11,12 +11,12 @@ import itertools
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import uvicorn
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
+from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -73,8 +74,6 @@ def stub() -> Starlette:
 
 def bare(api: str) -> Starlette:
     """A Bolt app that acknowledges messages and does nothing else."""
-    from slack_sdk.web.async_client import AsyncWebClient
-
     app: Any = AsyncApp(client=AsyncWebClient(token="xoxb-bench", base_url=api), signing_secret=SECRET)  # noqa: S106
 
     async def message() -> None: ...
@@ -182,8 +181,7 @@ async def under_way(url: str) -> None:
     """Begin everybody's interview and answer once."""
     interviewer = make_interviewer(offline=True)
     async with RedisStore.from_url(url) as store:
-        ports = interviewer.ports(store, Wall(), time.time)
-        ports = type(ports)(**{**vars(ports), "rater": Blank()})
+        ports = replace(interviewer.ports(store, Wall(), time.time), rater=Blank())
         for user, where in PEOPLE:
             who = person(TEAM, user)
             begin = Command(where.thread, "s", who, CommandName.START, time.time(), settings=Settings(QUESTION))
@@ -194,7 +192,9 @@ async def under_way(url: str) -> None:
 
 @asynccontextmanager
 async def process(*arguments: str, port: int) -> AsyncGenerator[None]:
-    child = subprocess.Popen([sys.executable, "-m", "evals.bench_slack", *arguments, "--port", str(port)])
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "evals.bench_slack", *arguments, "--port", str(port)
+    )
     try:
         async with aiohttp.ClientSession() as session:
             async with asyncio.timeout(60):
@@ -207,7 +207,7 @@ async def process(*arguments: str, port: int) -> AsyncGenerator[None]:
         yield
     finally:
         child.terminate()
-        child.wait()
+        await child.wait()
 
 
 async def measure(home: Path, rounds: int, seconds: float, heavy: float) -> dict[str, Any]:
