@@ -14,7 +14,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +130,7 @@ def requests() -> Iterator[tuple[bytes, dict[str, str]]]:
         yield body.encode(), {**headers, "content-type": "application/json"}
 
 
-Send = Callable[[], Awaitable[float]]
+Send = Callable[[], Coroutine[Any, Any, float]]
 
 
 def sender(session: aiohttp.ClientSession, port: int, made: Iterator[tuple[bytes, dict[str, str]]]) -> Send:
