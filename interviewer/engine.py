@@ -6,9 +6,11 @@ runs a task again under the same key until it ends, which is what the lock relie
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
+import traceback
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -34,10 +36,13 @@ from interviewer.model import Inbound, Message
 from interviewer.runner import Ports, run_turn
 from interviewer.store import address, literal, reaching
 
+logger = logging.getLogger(__name__)
+
 AGAIN = ExponentialRetry.forever(delay=timedelta(seconds=1), maximum_delay=timedelta(seconds=30))
 """A turn that failed keeps its thread's lock and comes back; the lock's 180 s are longer than any wait."""
 LATER = ExponentialRetry.forever(delay=timedelta(seconds=5), maximum_delay=timedelta(minutes=5))
-A_WHILE = ExponentialRetry(attempts=6, minimum_delay=timedelta(seconds=1), maximum_delay=timedelta(seconds=30))
+A_WHILE = ExponentialRetry(attempts=12, minimum_delay=timedelta(seconds=1), maximum_delay=timedelta(minutes=1))
+"""Some six minutes in all."""
 REGULARLY = Perpetual(every=timedelta(minutes=5), automatic=True)
 THIS = CurrentExecution()
 SLOW = 0.1
@@ -46,8 +51,14 @@ LEAVING = 5.0
 """Seconds that a cancelled turn has to end before what it works on is deleted; a dead worker's never does."""
 
 
-Errand = Callable[[str], Awaitable[None]]
-"""Something a worker does once, besides turns. It is given what was submitted with it and is run again if it fails."""
+Errand = Callable[[str, bool], Awaitable[None]]
+"""Something a worker does once, besides turns. It is given what was submitted with it, and whether this is the last try: it is
+run again some times if it fails."""
+
+
+class TaskFailed(Exception):
+    """A task did not come to its end; it is tried again. Plain text, which says of what type the trouble was: docket pickles
+    what a task raises, which not everything bears, and writes it to the log, where no message may stand."""
 
 
 class UnknownTaskError(Exception):
@@ -120,12 +131,14 @@ class Engine:
     ) -> None:
         await self._stack.__aexit__(kind, error, traceback)
 
-    async def submit(self, event: str, inbound: Inbound) -> bool:
-        """Take in what arrived; then the platform may be told. False: the event had been admitted before."""
+    async def submit(self, event: str, inbound: Inbound, only: str = "") -> bool | None:
+        """Take in what arrived; then the platform may be told. False: the event had been admitted before.
+
+        None: `only` is given, and the thread has no interview of theirs, so it was not taken in."""
         wait = self._pace.quiet if isinstance(inbound, Message) else 0
         # The task is added for a duplicate too: whoever admitted that may have died before adding it.
         add = partial(self._add, _key("turn", inbound.thread, event), inbound.thread, last=inbound.id, wait=wait)
-        admit = partial(self._ports.store.admit, event, inbound)
+        admit = partial(self._ports.store.admit, event, inbound, only)
         if not wait:
             new = await admit()
             await add()
@@ -233,7 +246,8 @@ class Engine:
             more = messages[-1].id if self._pace.quiet and messages[-1].id != last and patient else ""
             return not more
 
-        left = await run_turn(self._ports, thread, key, settled)
+        with _plain(thread):
+            left = await run_turn(self._ports, thread, key, settled)
         if more:
             await self._add(_key("next", thread, more), thread, last=more, wait=self._pace.quiet)
         elif left:
@@ -244,7 +258,8 @@ class Engine:
         if name not in self._errands:
             retry.attempts = None  # the newer version may be minutes away
             raise UnknownTaskError(name)
-        await self._errands[name](what)
+        with _plain(name):
+            await self._errands[name](what, retry.attempt == retry.attempts)
 
     async def sweep(self, perpetual: Perpetual = REGULARLY) -> None:
         """Wake what waits though nothing is on its way to it; it should not happen, and it must not last if it does."""
@@ -267,6 +282,16 @@ class Engine:
 def _key(kind: str, thread: str, event: str) -> str:
     """A task's key, in parts that tell whose it is."""
     return f"{kind}|{thread}|{event}"
+
+
+@contextmanager
+def _plain(name: str) -> Generator[None]:
+    try:
+        yield
+    except Exception as problem:
+        where = "".join(traceback.format_tb(problem.__traceback__)[-3:])
+        logger.error("%s failed: %s\n%s", name, type(problem).__name__, where)  # noqa: TRY400 (its text may hold a message)
+        raise TaskFailed(type(problem).__name__) from None
 
 
 async def _put_back(

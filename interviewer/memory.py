@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from interviewer.model import Command, CommandName, Inbound, Interview, Preferences, Turn
+from interviewer.model import Command, CommandName, Inbound, Interview, Phase, Preferences, Turn
 from interviewer.ports import NONE, Clock, Lease, Post
 from interviewer.records import Aside
 
@@ -30,6 +30,7 @@ class _Thread:
     set_aside: int = 0
     posted: str = ""
     notes: dict[str, str] = field(default_factory=dict[str, str])
+    who: str = ""
 
 
 class MemoryStore:
@@ -44,7 +45,9 @@ class MemoryStore:
         self._preferences: dict[str, Preferences] = {}
         self._spent: Counter[str] = Counter()
 
-    async def admit(self, event: str, inbound: Inbound) -> bool:
+    async def admit(self, event: str, inbound: Inbound, only: str = "") -> bool | None:
+        if only and await self.holder(inbound.thread) != only:
+            return None
         kept = self._threads.setdefault(inbound.thread, _Thread())
         if event in kept.events:
             return False
@@ -92,6 +95,7 @@ class MemoryStore:
             return False
         del kept.inbox[:taken]
         kept.interview = interview
+        kept.who = interview.candidate if interview and interview.phase is not Phase.FINISHED else ""
         for place, turn in struck.items():
             kept.log[place] = turn
         kept.log.extend(turns)
@@ -165,6 +169,11 @@ class MemoryStore:
     async def begun(self, candidate: str, thread: str, interview: str, at: float) -> None:
         self._begun.setdefault(candidate, {})[thread] = at
         self._ids[interview] = thread
+        self._threads.setdefault(thread, _Thread()).who = candidate
+
+    async def holder(self, thread: str) -> str:
+        kept = self._threads.get(thread)
+        return kept.who if kept else ""
 
     async def thread(self, interview: str) -> str | None:
         return self._ids.get(interview)
@@ -187,8 +196,12 @@ class MemoryStore:
         kept = self._threads.get(thread)
         return dict(kept.notes) if kept else {}
 
-    async def note(self, thread: str, notes: Mapping[str, str]) -> None:
-        self._threads.setdefault(thread, _Thread()).notes.update(notes)
+    async def note(self, name: str, notes: Mapping[str, str], *, kept: bool = False) -> None:
+        thread = self._threads.get(name)
+        if not notes or (kept and not (thread and (thread.who or thread.fence))):
+            return
+        there = self._threads.setdefault(name, _Thread())
+        there.notes = {field: value for field, value in {**there.notes, **notes}.items() if value}
 
     async def forget(self, thread: str) -> None:
         self._threads.pop(thread, None)

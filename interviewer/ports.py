@@ -71,8 +71,10 @@ class StoreUnavailable(Exception):
 class Store(Protocol):
     """A thread's inbox, state, transcript and outbox, under the thread protocol (design.md, section 2)."""
 
-    async def admit(self, event: str, inbound: Inbound) -> bool:
-        """Claim the event and append to its thread's inbox, in one step. False: the event was admitted before."""
+    async def admit(self, event: str, inbound: Inbound, only: str = "") -> bool | None:
+        """Claim the event and append to its thread's inbox, in one step. False: the event was admitted before.
+
+        None: `only` is given and is not the thread's holder, so nothing was done."""
         ...
 
     async def begin(self, thread: str, owner: str) -> Lease | None:
@@ -134,6 +136,10 @@ class Store(Protocol):
         """Note that the candidate's interview in this thread began at `at`; the same thing noted twice is noted once."""
         ...
 
+    async def holder(self, thread: str) -> str:
+        """Whose interview the thread has, from when it was noted as begun until it is closed; "" for nobody's."""
+        ...
+
     async def thread(self, interview: str) -> str | None:
         """The thread of the interview with this id."""
         ...
@@ -158,8 +164,8 @@ class Store(Protocol):
         """What an adapter keeps about a thread, or about a candidate under their name."""
         ...
 
-    async def note(self, thread: str, notes: Mapping[str, str]) -> None:
-        """Add to, or replace, what an adapter keeps there."""
+    async def note(self, name: str, notes: Mapping[str, str], *, kept: bool = False) -> None:
+        """Add to, or replace, what an adapter keeps there; "" takes a note away. `kept`: only if the thread still is."""
         ...
 
     async def forget(self, thread: str) -> None:

@@ -4,7 +4,8 @@
     mb:{t:THREAD}:ev     zset    3 d    event id -> second it was claimed; older members are dropped by every ADMIT
     mb:{t:THREAD}:in     list    30 d   inbox: messages and commands as JSON, oldest first; there only while not empty
     mb:{t:THREAD}:out    list    30 d   outbox: posts as JSON, oldest first; there only while not empty
-    mb:{t:THREAD}:st     hash    30 d   fence, version, tries, data (the interview, small JSON); and what makes a write
+    mb:{t:THREAD}:st     hash    30 d   fence, version, tries, data (the interview, small JSON), who
+                                        (its candidate, until it is closed); and what makes a write
                                         that was sent twice recognisable: applied, aside (fences), posted (key)
     mb:{t:THREAD}:log    list    30 d   the transcript as JSON lines, append-only
     mb:{t:THREAD}:lock   string  180 s  the owner of the running turn; the TTL is a backstop only
@@ -47,7 +48,7 @@ from redis.exceptions import (
 )
 
 from interviewer import records
-from interviewer.model import Command, CommandName, Inbound, Interview, Preferences, Turn
+from interviewer.model import Command, CommandName, Inbound, Interview, Phase, Preferences, Turn
 from interviewer.ports import NONE, Lease, Post, StoreUnavailable
 
 DAY = 24 * 3600
@@ -58,8 +59,9 @@ PREFERENCES = 365 * DAY
 LOCK_MS = 180_000
 
 _ADMIT = """
-local ev, inbox = KEYS[1], KEYS[2]
-local event, inbound, claim, keep = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local ev, inbox, st = KEYS[1], KEYS[2], KEYS[3]
+local event, inbound, claim, keep, only = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+if only ~= '' and redis.call('HGET', st, 'who') ~= only then return -1 end
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZREMRANGEBYSCORE', ev, '-inf', now - claim)
 if redis.call('ZADD', ev, 'NX', now, event) == 0 then return 0 end
@@ -93,7 +95,7 @@ return {fence, tonumber(kept[1] or '0'), tries, kept[2] or '',
 _COMMIT = """
 local st, inbox, log, out, note, ids = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local fence, version, head_id, taken, keep, data = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local last_turn = 7 + tonumber(ARGV[7])
+local who, last_turn = ARGV[7], 8 + tonumber(ARGV[8])
 local kept = redis.call('HMGET', st, 'fence', 'version', 'applied')
 if kept[3] == fence then return 1 end
 if kept[1] ~= fence or (kept[2] or '0') ~= version then return 0 end
@@ -102,9 +104,9 @@ if taken > 0 then
   if not head or cjson.decode(head).id ~= head_id then return 0 end
   redis.call('LTRIM', inbox, taken, -1)
 end
-redis.call('HSET', st, 'version', version + 1, 'applied', fence, 'tries', 0, 'data', data)
+redis.call('HSET', st, 'version', version + 1, 'applied', fence, 'tries', 0, 'data', data, 'who', who)
 redis.call('EXPIRE', st, keep)
-for i = 8, last_turn do redis.call('RPUSH', log, ARGV[i]) end
+for i = 9, last_turn do redis.call('RPUSH', log, ARGV[i]) end
 redis.call('EXPIRE', log, keep)
 local last_struck = last_turn + 1 + 2 * tonumber(ARGV[last_turn + 1])
 for i = last_turn + 2, last_struck, 2 do redis.call('LSET', log, ARGV[i], ARGV[i + 1]) end
@@ -138,8 +140,20 @@ if redis.call('HGET', st, 'fence') ~= fence then return 0 end
 if redis.call('GET', lock) == owner then redis.call('DEL', lock) end
 redis.call('HSET', st, 'tries', 0)
 local left = redis.call('LLEN', inbox) + redis.call('LLEN', out)
-if left == 0 and redis.call('HEXISTS', st, 'version') == 0 then redis.call('DEL', st) end
+local idle = left == 0 and redis.call('HEXISTS', st, 'version') == 0 and redis.call('HEXISTS', st, 'who') == 0
+if idle then redis.call('DEL', st) end
 return left
+"""
+
+# ARGV: TTL, "1" if the thread must still be there, (name, value)...; "" takes a note away
+_NOTE = """
+local note, st = KEYS[1], KEYS[2]
+if ARGV[2] == '1' and redis.call('EXISTS', st) == 0 then return 0 end
+for i = 3, #ARGV, 2 do
+  if ARGV[i + 1] == '' then redis.call('HDEL', note, ARGV[i]) else redis.call('HSET', note, ARGV[i], ARGV[i + 1]) end
+end
+redis.call('EXPIRE', note, ARGV[1])
+return 1
 """
 
 _SET_ASIDE = """
@@ -203,6 +217,7 @@ class RedisStore:
         self._posted = client.register_script(_POSTED)
         self._release = client.register_script(_RELEASE)
         self._set_aside = client.register_script(_SET_ASIDE)
+        self._note = client.register_script(_NOTE)
 
     @classmethod
     def from_url(cls, url: str, max_connections: int = 50, keep: int = KEEP) -> "RedisStore":
@@ -230,10 +245,13 @@ class RedisStore:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def admit(self, event: str, inbound: Inbound) -> bool:
-        keys = _keys(inbound.thread, "ev", "in")
+    async def admit(self, event: str, inbound: Inbound, only: str = "") -> bool | None:
         with reaching(self._where):
-            return bool(await self._admit(keys, [event, records.INBOUND.dump_json(inbound), CLAIM, self._keep]))
+            found = await self._admit(
+                _keys(inbound.thread, "ev", "in", "st"),
+                [event, records.INBOUND.dump_json(inbound), CLAIM, self._keep, only],
+            )
+        return None if found == -1 else bool(found)
 
     async def begin(self, thread: str, owner: str) -> Lease | None:
         with reaching(self._where):
@@ -267,7 +285,8 @@ class RedisStore:
         queued = [records.POST.dump_json(post) for post in posts]
         replaced = [part for place, turn in struck.items() for part in (place, records.TURN.dump_json(turn))]
         counted = [len(lines), *lines, len(struck), *replaced]
-        args = [lease.fence, lease.version, head, taken, self._keep, data, *counted, *queued]
+        who = interview.candidate if interview and interview.phase is not Phase.FINISHED else ""
+        args = [lease.fence, lease.version, head, taken, self._keep, data, who, *counted, *queued]
         with reaching(self._where):
             done = bool(await self._commit(_keys(lease.thread, "st", "in", "log", "out", "note", "ids"), args))
             if done and interview:
@@ -336,11 +355,18 @@ class RedisStore:
             await self._redis.set(_id_key(interview), thread, ex=self._keep)
             await self._redis.zadd(key, {thread: at})
             await self._redis.expire(key, self._keep)
+            await self._redis.hset(_key(thread, "st"), "who", candidate)
+            await self._redis.expire(_key(thread, "st"), self._keep)
             # One that began long ago may have gone on until yesterday.
             old: Any = await self._redis.zrangebyscore(key, "-inf", at - self._keep)  # pyright: ignore[reportUnknownMemberType]
             for name in old:
                 if not await self._redis.exists(_key(name.decode(), "st")):
                     await self._redis.zrem(key, name)
+
+    async def holder(self, thread: str) -> str:
+        with reaching(self._where):
+            found = cast("bytes | None", await self._redis.hget(_key(thread, "st"), "who"))
+        return found.decode() if found else ""
 
     async def thread(self, interview: str) -> str | None:
         with reaching(self._where):
@@ -375,13 +401,12 @@ class RedisStore:
             found: Any = await self._redis.hgetall(_key(thread, "note"))
         return {name.decode(): value.decode() for name, value in found.items()}
 
-    async def note(self, thread: str, notes: Mapping[str, str]) -> None:
+    async def note(self, name: str, notes: Mapping[str, str], *, kept: bool = False) -> None:
         if not notes:
             return
-        changed: Any = dict(notes)
+        changed = [part for pair in notes.items() for part in pair]
         with reaching(self._where):
-            await self._redis.hset(_key(thread, "note"), mapping=changed)
-            await self._redis.expire(_key(thread, "note"), self._keep)
+            await self._note(_keys(name, "note", "st"), [self._keep, "1" if kept else "", *changed])
 
     async def forget(self, thread: str) -> None:
         with reaching(self._where):

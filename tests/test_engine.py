@@ -440,7 +440,7 @@ async def test_a_turn_of_a_dead_worker_is_not_waited_for_and_not_run_again(
 async def test_an_errand_can_forget_whom_it_is_named_after(ports: Ports, redis_url: str, redis: Any) -> None:
     done = asyncio.Event()
 
-    async def forget(what: str) -> None:
+    async def forget(what: str, last: bool) -> None:
         await engine.forget(what)
         done.set()
 
@@ -474,9 +474,9 @@ class LateStore:
         self.store = store
         self.go_on = asyncio.Event()
 
-    async def admit(self, event: str, inbound: Inbound) -> bool:
+    async def admit(self, event: str, inbound: Inbound, only: str = "") -> bool | None:
         await self.go_on.wait()
-        return await self.store.admit(event, inbound)
+        return await self.store.admit(event, inbound, only)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
@@ -488,11 +488,13 @@ class Shop:
     def __init__(self, fails: int = 0, held: bool = False) -> None:
         self.bought: list[str] = []
         self.fails = fails
+        self.lasts: list[bool] = []
         self.asked, self.open = asyncio.Event(), asyncio.Event()
         if not held:
             self.open.set()
 
-    async def buy(self, what: str) -> None:
+    async def buy(self, what: str, last: bool) -> None:
+        self.lasts.append(last)
         self.asked.set()
         if self.fails:
             self.fails -= 1

@@ -547,8 +547,9 @@ async def test_all_that_belongs_to_an_interview_lasts_as_long_as_it_does(redis_s
     assert len(left) == 6
 
 
-async def test_a_thread_that_went_on_is_known_however_long_ago_it_began(redis_store: RedisStore) -> None:
+async def test_a_thread_that_went_on_is_known_however_long_ago_it_began(redis_store: RedisStore, redis: Any) -> None:
     await redis_store.begun("ada", "gone", "i0", 100.0)
+    await redis.delete("mb:{t:gone}:st")  # its time ran out
     await redis_store.begun("ada", THREAD, "i1", 100.0)
     await redis_store.commit(await begun(redis_store), INTERVIEW, [LINE], [], taken=0)
     await redis_store.begun("ada", "new", "i2", 100.0 + KEEP + 1)
@@ -706,3 +707,50 @@ class Refusing:
 
 def test_a_cluster_is_told_by_its_url() -> None:
     assert isinstance(vars(RedisStore.from_url("redis+cluster://127.0.0.1:7000"))["_redis"], RedisCluster)
+
+
+# --- whose a thread is ----------------------------------------------------------------------------------------------
+
+
+async def test_a_thread_is_held_from_when_its_interview_was_asked_for_until_it_is_closed(store: Store) -> None:
+    assert await store.holder(THREAD) == ""
+    await store.begun("ada", THREAD, "i1", 100.0)
+    assert await store.holder(THREAD) == "ada"
+    await store.commit(await begun(store), INTERVIEW, [LINE], [], taken=0)
+    assert await store.holder(THREAD) == INTERVIEW.candidate
+    await store.commit(await begun(store), replace(INTERVIEW, phase=Phase.FINISHED), [], [], taken=0)
+    assert await store.holder(THREAD) == ""
+
+
+async def test_what_is_meant_for_ones_own_interview_alone_is_admitted_nowhere_else(store: Store) -> None:
+    await store.begun("ada", THREAD, "i1", 100.0)
+    assert await store.admit("e1", message(THREAD, "m1"), "bob") is None
+    assert await store.admit("e1", message(THREAD, "m1"), "ada") is True
+    assert await store.admit("e1", message(THREAD, "m1"), "ada") is False
+    assert await store.admit("e2", message("elsewhere", "m2"), "ada") is None
+    assert [each.id for each in (await begun(store)).inbox] == ["m1"]
+    await store.forget(THREAD)
+    assert await store.admit("e3", message(THREAD, "m3"), "ada") is None
+
+
+async def test_a_holder_outlives_a_turn_that_found_nothing(store: Store) -> None:
+    await store.begun("ada", THREAD, "i1", 100.0)
+    await store.release(await begun(store))
+    assert await store.holder(THREAD) == "ada"
+
+
+async def test_a_note_is_taken_away_by_an_empty_one(store: Store) -> None:
+    await store.note(THREAD, {"a": "1", "b": "2"})
+    await store.note(THREAD, {"a": "", "c": "3"})
+    assert await store.notes(THREAD) == {"b": "2", "c": "3"}
+
+
+async def test_nothing_is_noted_of_a_thread_that_is_gone_where_it_must_still_be_there(store: Store) -> None:
+    await store.note(THREAD, {"a": "1"}, kept=True)
+    assert await store.notes(THREAD) == {}
+    await store.begun("ada", THREAD, "i1", 100.0)
+    await store.note(THREAD, {"a": "1"}, kept=True)
+    assert await store.notes(THREAD) == {"a": "1"}
+    await store.forget(THREAD)
+    await store.note(THREAD, {"a": "2"}, kept=True)
+    assert await store.notes(THREAD) == {}
