@@ -1,21 +1,36 @@
 """`mockingbird doctor`: one line a check, and what to do about each that fails."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from rich.console import Console
 from rich.markup import escape
 
 from bot.settings import Settings
+from bot.wiring import NOBODY
+
+EVENTS = (
+    "Slack doesn't say which it sends: if the bot doesn't answer a hello, compare Event Subscriptions in the app's settings with "
+    "`mockingbird slack manifest`"
+)
+
+
+def concerns_slack(settings: Settings) -> bool:
+    """Whether anything about Slack is set."""
+    return any(name.startswith("slack_") for name in settings.model_fields_set)
 
 
 def examine(console: Console, settings: Settings, checks: Iterable[tuple[str, Callable[[], str]]]) -> bool:
     """Print what is configured and run the checks; True if all passed."""
     store = "REDIS_URL" if settings.redis_url else "none (an embedded Valkey is started)"
-    models = ", ".join(dict.fromkeys((*settings.speaking, *settings.listening))) or _without(settings)
+    models = "; ".join(filter(None, (_models(settings), *_senses(settings))))
     console.print(f"[bold]models[/]   {escape(models)}")
     console.print(f"[bold]store[/]    configured: {store}")
     console.print(f"[bold]data[/]     {escape(str(settings.data))}")
-    console.print(f"[bold]cache[/]    {escape(str(settings.cache))}\n")
+    console.print(f"[bold]cache[/]    {escape(str(settings.cache))}")
+    if concerns_slack(settings):
+        console.print(f"[bold]slack[/]    {escape(_slack(settings))}")
+        console.print(f"[bold]events[/]   {EVENTS}")
+    console.print()
     healthy = True
     for name, check in checks:
         try:
@@ -26,10 +41,46 @@ def examine(console: Console, settings: Settings, checks: Iterable[tuple[str, Ca
             # What we say ourselves needs no class before it.
             known = type(problem).__module__.partition(".")[0] in ("bot", "interviewer", "__main__")
             console.print(str(problem) if known else f"{type(problem).__name__}: {problem}", markup=False)
-    console.print(
-        "\nAll well: `mockingbird chat` will work." if healthy else "\nMend what is marked ✗ and run this again."
-    )
+    if healthy:
+        console.print(f"\nAll well: `mockingbird chat`{_and_slack(settings)} will work.")
+    else:
+        console.print("\nMend what is marked ✗ and run this again.")
     return healthy
+
+
+def _models(settings: Settings) -> str:
+    return ", ".join(dict.fromkeys((*settings.speaking, *settings.listening))) or _without(settings)
+
+
+def _senses(settings: Settings) -> Iterator[str]:
+    """Who looks at pictures and listens to voice clips, where there is anybody who might."""
+    eyes, ears = settings.vision_model, settings.transcription_model
+    if eyes and eyes.lower() != NOBODY:
+        yield f"{eyes} looks at pictures"
+    elif settings.speaking and not eyes:
+        yield f"{settings.speaking[0]} looks at pictures if LangChain knows that it can"
+    if ears and ears.lower() != NOBODY:
+        yield f"{ears} listens to voice clips"
+
+
+def _slack(settings: Settings) -> str:
+    """Where in Slack the bot is to be, and how Slack reaches it."""
+    ways = (
+        (settings.slack_app_token, "Socket Mode (`mockingbird slack`)"),
+        (settings.slack_signing_secret, "HTTP (`mockingbird web`)"),
+    )
+    over = " and ".join(way for secret, way in ways if secret.get_secret_value())
+    if settings.slack_bot_token.get_secret_value():
+        where = "one workspace"
+    else:
+        where = "every workspace that installs it" if settings.slack_keys else "no workspace yet"
+    return f"{where}, over {over}" if over else where
+
+
+def _and_slack(settings: Settings) -> str:
+    """The ways into Slack that are set up."""
+    socket, http = settings.slack_app_token.get_secret_value(), settings.slack_signing_secret.get_secret_value()
+    return f"{' and `mockingbird slack`' if socket else ''}{' and `mockingbird web`' if http else ''}"
 
 
 def _without(settings: Settings) -> str:

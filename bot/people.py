@@ -25,9 +25,11 @@ from interviewer.model import (
 from interviewer.ports import Store
 from interviewer.progress import RECENT, weak
 from interviewer.questions import Bank, BankError, UnknownQuestion, pick
-from interviewer.records import INTERVIEW, PREFERENCES, TURN
+from interviewer.records import INBOUND, INTERVIEW, PREFERENCES, TURN
 from interviewer.scoring import scorecard
 
+FEEDBACK = "feedback"
+"""What the notes begin with that hold what somebody thought of an interview."""
 OVER = frozenset({Phase.DEBRIEF, Phase.FINISHED})
 """Where an interview has its scorecard."""
 
@@ -69,14 +71,17 @@ async def sitting(store: Store, bank: Bank, thread: str) -> Sitting | None:
     return Sitting(thread, interview, title, transcript[0].at if transcript else 0.0, card)
 
 
-async def unfinished(store: Store, candidate: str, among: Callable[[str], bool] = lambda _: True) -> str | None:
-    """The thread of the latest interview that has not come to its scorecard, else of the latest that is not closed."""
+async def unfinished(
+    store: Store, candidate: str, among: Callable[[str], bool] = lambda _: True, *, debriefs: bool = True
+) -> str | None:
+    """The thread of the latest interview that has not come to its scorecard, else, with `debriefs`, of the latest that is not
+    closed."""
     debriefing = None
     for thread in reversed(await store.threads(candidate)):
         interview = await store.interview(thread) if among(thread) else None
         if interview and interview.phase not in OVER:
             return thread
-        if interview and interview.phase is Phase.DEBRIEF:
+        if debriefs and interview and interview.phase is Phase.DEBRIEF:
             debriefing = debriefing or thread
     return debriefing
 
@@ -130,7 +135,8 @@ async def _exported(store: Store, case: Callable[[str], Case], thread: str) -> d
         "interview": INTERVIEW.dump_python(interview, mode="json") if interview else None,
         "transcript": [TURN.dump_python(turn, mode="json") for turn in transcript],
         "scorecard": card,
-        "notes": dict(await store.notes(thread)),
+        "feedback": {name: note for name, note in (await store.notes(thread)).items() if name.startswith(FEEDBACK)},
+        "set_aside": [INBOUND.dump_python(aside.inbound, mode="json") for aside in await store.aside(thread)],
     }
 
 

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
         description="Fernet keys, by commas, the newest first; `mockingbird slack key` makes one.",
     )
     slack_api_url: str = Field(default="https://slack.com/api/", description="Where Slack's Web API is.")
+    slack_authorize_url: str = Field(
+        default="https://slack.com/oauth/v2/authorize", description="Where a workspace agrees to an install."
+    )
     slack_guests: bool = Field(default=False, description="Whether guests of a workspace may hold interviews.")
 
     @field_validator("redis_url")

@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.commands import COMMANDS, HELP, NotUnderstood, Typed, is_command, parse, untimely
+from bot.people import OVER
 from bot.scorecard import render
 from bot.text import clean
 from interviewer.attachments import Unfetchable
@@ -54,7 +55,6 @@ PATIENCE = 120.0
 """Seconds to wait for a reply before saying that it takes long."""
 GLANCE = 0.2
 """Seconds between two looks at whether anything is left to be answered."""
-OVER = {Phase.DEBRIEF, Phase.FINISHED}
 THREADS = TypeAdapter(list[str])
 ENDS = (".", "!", "?", "\n", ". ", "? ", "! ")
 """What a sentence that is being typed ends with."""

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from interviewer.model import Command, CommandName, Inbound, Interview, Phase, Preferences, Turn
-from interviewer.ports import NONE, Clock, Lease, Post
-from interviewer.records import Aside
+from interviewer.ports import NONE, Aside, Clock, Lease, Post
 
 
 @dataclass

@@ -64,6 +64,15 @@ class Lease:
     transcript: tuple[Turn, ...]
 
 
+@dataclass(frozen=True)
+class Aside:
+    """A message taken out of its inbox because its turn failed again and again, for an operator to look at."""
+
+    reason: str
+    at: float
+    inbound: Inbound
+
+
 class StoreUnavailable(Exception):
     """The store can't be reached; nothing was changed that it did not report. Says what the operator can do."""
 
@@ -110,6 +119,10 @@ class Store(Protocol):
 
     async def set_aside(self, lease: Lease, reason: str) -> bool:
         """Move the head of the inbox to where an operator sees it (`reason` beside it). False: the lease is outdated."""
+        ...
+
+    async def aside(self, thread: str) -> tuple[Aside, ...]:
+        """What was set aside in a thread, oldest first."""
         ...
 
     async def stopped(self, thread: str) -> bool:

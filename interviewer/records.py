@@ -3,22 +3,10 @@
 Unknown fields are ignored and missing ones take their defaults, so a record written by an older version stays readable.
 """
 
-from dataclasses import dataclass
-
 from pydantic import TypeAdapter
 
 from interviewer.model import Inbound, Interview, Preferences, Turn
-from interviewer.ports import Post
-
-
-@dataclass(frozen=True)
-class Aside:
-    """A message taken out of its inbox because its turn failed again and again, for an operator to look at."""
-
-    reason: str
-    at: float
-    inbound: Inbound
-
+from interviewer.ports import Aside, Post
 
 INTERVIEW: TypeAdapter[Interview] = TypeAdapter(Interview)
 INBOUND: TypeAdapter[Inbound] = TypeAdapter(Inbound)

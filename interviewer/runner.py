@@ -164,6 +164,11 @@ async def _unless_stopped(
                 await ports.platform.withdraw(thread)
                 return None
         return task.result()
+    except asyncio.CancelledError:
+        # What was being worded would stand there unfinished for ever, if nobody says it after all.
+        await _stop(task)
+        await ports.platform.withdraw(thread)
+        raise
     finally:
         await _stop(task)
 

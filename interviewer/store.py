@@ -49,7 +49,7 @@ from redis.exceptions import (
 
 from interviewer import records
 from interviewer.model import Command, CommandName, Inbound, Interview, Phase, Preferences, Turn
-from interviewer.ports import NONE, Lease, Post, StoreUnavailable
+from interviewer.ports import NONE, Aside, Lease, Post, StoreUnavailable
 
 DAY = 24 * 3600
 KEEP = 30 * DAY
@@ -315,7 +315,7 @@ class RedisStore:
                 await self._set_aside(_keys(lease.thread, "st", "in", "aside"), [lease.fence, reason, self._keep])
             )
 
-    async def aside(self, thread: str) -> tuple[records.Aside, ...]:
+    async def aside(self, thread: str) -> tuple[Aside, ...]:
         """What was set aside in a thread, oldest first."""
         return tuple(map(records.ASIDE.validate_json, await self._list(thread, "aside")))
 

@@ -163,7 +163,7 @@ class Seat:
     @property
     def heard(self) -> list[Any]:
         """What the bot has said in the thread, oldest first."""
-        return self.slack.said(self.channel, self.thread)
+        return [m for m in self.slack.said(self.channel, self.thread) if m["user"] != self.who.id]
 
     @property
     def pressable(self) -> list[str]:
@@ -199,3 +199,14 @@ class Seat:
 async def words_of(store: RedisStore, seat: Seat) -> list[tuple[str, str]]:
     """What the transcript has of the candidate: message and text."""
     return [(turn.message, turn.text) for turn in await store.transcript(seat.name) if turn.message]
+
+
+async def main() -> None:
+    """Serve over Socket Mode as the environment says, at a test's pace, until killed."""
+    chosen, known = Settings(), bank()
+    async with running(chosen, chosen.redis_url, known, interviewer(chosen, known), signed=False, pace=SWIFT) as slack:
+        await run(slack, asyncio.Event(), lambda: None)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -522,6 +522,10 @@ async def test_files_go_up_and_come_down(slack: SlackServer, client: Any, ana: U
     shared = slack.said(team, thread)[0]
     assert (shared["text"], shared["files"][0]["title"], slack.files[0].content) == ("Here", "Radar", b"\x89PNG")
     image = {"type": "image", "alt_text": "a radar", "slack_file": {"id": shared["files"][0]["id"]}}
+    with pytest.raises(SlackApiError, match="invalid slack file"):
+        await client.chat_postMessage(channel=team.id, text="Radar", blocks=[image])
+    looks = [await client.files_info(file=shared["files"][0]["id"]) for _ in range(2)]
+    assert [look["file"]["mimetype"] for look in looks] == ["", "image/png"]
     await client.chat_postMessage(channel=team.id, text="Radar", blocks=[image])
 
     told = await slack.uploads(ana, None, Upload("design.md", b"# Design", "text/markdown"), text="mine")
@@ -553,7 +557,7 @@ async def test_tokens_and_scopes_are_checked(slack: SlackServer, client: Any, te
     with pytest.raises(SlackApiError, match="not_allowed_token_type"):
         await client.apps_connections_open(app_token=slack.bot.token)
     with pytest.raises(SlackApiError, match="unknown_method"):
-        await client.api_call("agents.sessions.setStatus")
+        await client.api_call("agents.sessions.rename")
     with pytest.raises(SlackApiError, match="missing_scope") as missing:
         await client.team_info()
     refusal: Any = missing.value

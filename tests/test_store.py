@@ -27,8 +27,7 @@ from interviewer.model import (
     Speaker,
     Turn,
 )
-from interviewer.ports import Lease, Post, Store, StoreUnavailable
-from interviewer.records import Aside
+from interviewer.ports import Aside, Lease, Post, Store, StoreUnavailable
 from interviewer.store import DAY, KEEP, RedisStore
 from tests.fakes import attachment, command, correction, message, start, ticking
 

@@ -4,8 +4,6 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,8 +28,8 @@ from bot.cli.common import (
 )
 from bot.cli.questions import catalogue
 from bot.commands import NotUnderstood, Wish, wish
-from interviewer.model import Level, Question, Scorecard, Settings
-from interviewer.questions import BankError, UnknownQuestion, data_root, pick
+from interviewer.model import Level, Settings
+from interviewer.questions import UnknownQuestion, data_root
 
 if TYPE_CHECKING:
     from interviewer.ports import Store
@@ -148,7 +146,7 @@ async def _chat(asked: Asked, *, new: bool, offline: bool) -> None:
     screen = Screen(out)
     if interviewer.models:
         out.print(f"[dim]{escape(interviewer.models)} `--offline` leaves it out.[/]", soft_wrap=True)
-    async with server() as url, RedisStore.from_url(url) as store:
+    async with server() as url, RedisStore.from_url(url, keep=environment().keep) as store:
         thread, interview = (new_thread(), None) if new else await _unfinished(desk, store)
         if interview and asked != Asked():
             out.print(
@@ -208,6 +206,9 @@ def _known(question: str) -> bool:
 
 async def _choose(store: "Store", asked: Asked) -> Settings:
     """What is asked: as given on the command line, or as wished for on the screen."""
+    from bot.people import choose
+    from bot.terminal import candidate
+
     chosen, question = Wish(), asked.question
     if question is None:
         out.print("\n[bold]What would you like to practise?[/]\n")
@@ -219,29 +220,12 @@ async def _choose(store: "Store", asked: Asked) -> Settings:
         while True:
             try:
                 chosen = wish(out.input("[cyan]> [/]"), bank().questions)
-                question = await _pick(store, asked.level or chosen.level or Level.SENIOR, chosen.questions)
+                level = asked.level or chosen.level or Level.SENIOR
+                found = await choose(store, bank(), candidate(), level, chosen.questions, time.time_ns())
+                question = found.id
                 break
             except (NotUnderstood, UnknownQuestion) as problem:
                 out.print(str(problem), style="yellow", markup=False)
             except (EOFError, KeyboardInterrupt):
                 raise typer.Exit(0) from None
     return asked.settings(question, chosen)
-
-
-async def _pick(store: "Store", level: Level, among: Sequence[Question]) -> str:
-    """The question that was named, or of those that were: not what this person has had, and rather what they are weak at."""
-    from bot.terminal import OVER, candidate
-    from interviewer.progress import RECENT, weak
-    from interviewer.scoring import scorecard
-
-    if len(among) == 1:
-        return among[0].id
-    threads = await store.threads(candidate())
-    past = [interview for thread in threads if (interview := await store.interview(thread))]
-    cards: list[Scorecard] = []
-    for interview in [interview for interview in past if interview.phase in OVER][-RECENT:]:
-        # A question that is gone, or whose guide is being rewritten, has nothing to say about the next.
-        with suppress(UnknownQuestion, BankError):
-            cards.append(scorecard(interview, bank().case(interview.settings.question)))
-    seen = [interview.settings.question for interview in past]
-    return pick(bank(), level, seen, time.time_ns(), among, weak(cards)).id

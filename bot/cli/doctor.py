@@ -1,12 +1,18 @@
 """`mockingbird doctor`: the checks, each of which tries a part as it is configured."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
 
 import typer
 
 from bot.cli.common import Refused, bank, environment, make_interviewer, make_rater, out, server, shelves
+
+if TYPE_CHECKING:
+    from bot.slack.checks import Check
 
 app = typer.Typer()
 
@@ -27,6 +33,7 @@ def doctor() -> None:
         ("rater", lambda: asyncio.run(_try_rater())),
         *((("model", lambda: asyncio.run(_try_models())),) if environment().speaking else ()),
         ("store", lambda: asyncio.run(_try_store())),
+        *_try_slack(),
     )
     if not examine(out, environment(), checks):
         raise typer.Exit(1)
@@ -60,6 +67,24 @@ async def _try_models() -> str:
             raise Refused(f"{model.name}, which {what}: {trouble}") from None
         answered.append(f"{model.name} {what} ({time.perf_counter() - began:.1f} s)")
     return ", ".join(answered)
+
+
+def _try_slack() -> Iterator[tuple[str, Callable[[], str]]]:
+    """What there is to be tried of Slack: nothing where nothing about it is set."""
+    from bot.doctor import concerns_slack
+
+    if not concerns_slack(environment()):
+        return
+    from bot.slack.checks import checks
+
+    # What it would log about a failure is what the check says of it.
+    logging.basicConfig(handlers=[logging.NullHandler()])
+    for name, check in checks(environment(), server):
+        yield name, partial(_run, check)
+
+
+def _run(check: "Check") -> str:
+    return asyncio.run(check())
 
 
 async def _try_store() -> str:

@@ -98,7 +98,7 @@ def forget(
 
     who = person or candidate()
     count = len(asyncio.run(_all(who)))
-    what = f"{count} interview{'' if count == 1 else 's'} of {who}, with everything said in them"
+    what = f"{count} interview{'' if count == 1 else 's'} of {who}, with everything said in {'it' if count == 1 else 'them'}"
     if not yes and not typer.confirm(f"Delete {what}? Nothing of it can be had back."):
         out.print("Nothing was deleted.")
         return
@@ -175,5 +175,6 @@ async def _forget(person: str, *, mine: bool) -> None:
             await engine.forget(person)
         if mine:
             desk = Desk(environment().data)
-            for thread in threads:
+            # What the store has let go of may still lie there, half typed.
+            for thread in {*threads, *desk.threads()}:
                 desk.close(thread)

@@ -5,7 +5,7 @@ import json
 import logging
 import signal
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,8 +24,13 @@ slack = typer.Typer(
 app.add_typer(slack)
 
 
+AdmitOption = Annotated[
+    bool, typer.Option("--admit-only", help="Only take in what is said; `mockingbird worker` processes answer it.")
+]
+
+
 @slack.callback()
-def socket(context: typer.Context) -> None:
+def socket(context: typer.Context, admit_only: AdmitOption = False) -> None:
     """Run the bot in Slack over Socket Mode: needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN, and no public address."""
     if context.invoked_subcommand:
         return
@@ -35,26 +40,32 @@ def socket(context: typer.Context) -> None:
             "App-Level Tokens. `mockingbird slack manifest` begins an app; docs/slack.md goes through all of it."
         )
     _log()
-    asyncio.run(_serve())
+    asyncio.run(_serve(admit_only=admit_only))
 
 
 @app.command()
 def web(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="The port to listen on.")] = 3000,
+    admit_only: AdmitOption = False,
 ) -> None:
     """Run the bot in Slack over signed HTTP: needs SLACK_SIGNING_SECRET, and a public address in front of it."""
-    import uvicorn
-
-    from bot.web import make_web
-
     if not environment().slack_signing_secret.get_secret_value():
         raise Refused(
             "HTTP needs SLACK_SIGNING_SECRET (Basic Information, App Credentials): without it anybody could speak as Slack. "
             "Without a public address, `mockingbird slack` uses Socket Mode."
         )
     _log()
-    uvicorn.run(make_web(lambda: _open(signed=True)), host=host, port=port, log_level="warning", access_log=False)
+    asyncio.run(_listen(host, port, admit_only=admit_only))
+
+
+@app.command()
+def worker() -> None:
+    """Answer what other processes take in from Slack (`--admit-only`): as many of these as you need, on one REDIS_URL."""
+    if not environment().redis_url:
+        raise Refused("Workers share a server with who takes in: set REDIS_URL for all of them.")
+    _log()
+    asyncio.run(_work())
 
 
 @slack.command()
@@ -100,42 +111,103 @@ async def _rotate() -> int:
 
 
 @asynccontextmanager
-async def _open(*, signed: bool) -> "AsyncGenerator[Slack]":
-    from bot.slack.service import NotConfigured, running
+async def _open(*, signed: bool, admit_only: bool = False) -> "AsyncGenerator[Slack]":
+    from bot.slack.service import ADMITTING, IN_CHAT, NotConfigured, running
     from bot.slack.vault import BadKey
 
-    interviewer = make_interviewer()
+    interviewer, pace = make_interviewer(), ADMITTING if admit_only else IN_CHAT
     try:
-        async with server() as url, running(environment(), url, bank(), interviewer, signed=signed) as slack:
+        async with server() as url, running(environment(), url, bank(), interviewer, signed=signed, pace=pace) as slack:
             yield slack
     except (NotConfigured, BadKey) as problem:
         raise Refused(str(problem)) from None
 
 
-async def _serve() -> None:
+async def _accepted(slack: "Slack", *, connects: bool = False) -> None:
+    """Raises Refused for a token that Slack doesn't take: with one of those slack_sdk would go on trying for ever."""
+    import aiohttp
     from slack_sdk.errors import SlackApiError
 
     from bot.slack.clients import error
+
+    name = "SLACK_BOT_TOKEN"
+    try:
+        if environment().slack_bot_token.get_secret_value():
+            await (await slack.clients.of("")).auth_test()
+        if connects:
+            name = "SLACK_APP_TOKEN"
+            token = environment().slack_app_token.get_secret_value()
+            await slack.clients.with_token(None).apps_connections_open(app_token=token)
+    except SlackApiError as problem:
+        raise Refused(f"Slack refused {name} ({error(problem)}): `mockingbird doctor` says more.") from None
+    except (aiohttp.ClientError, TimeoutError) as problem:
+        raise Refused(f"Slack can't be reached ({type(problem).__name__}): `mockingbird doctor` says more.") from None
+
+
+async def _listen(host: str, port: int, *, admit_only: bool) -> None:
+    import uvicorn
+
+    from bot.web import make_web
+
+    # uvicorn ends at a signal and raises it again afterwards, which must not end this process before it has drained.
+    async with _until_told(), _open(signed=True, admit_only=admit_only) as slack:
+        await _accepted(slack)
+        web = make_web(lambda: nullcontext(slack))
+        server = uvicorn.Server(uvicorn.Config(web, host=host, port=port, log_level="warning", access_log=False))
+
+        async def watch() -> None:
+            try:
+                await slack.ended()
+            finally:
+                server.should_exit = True
+
+        watching = asyncio.create_task(watch())
+        await server.serve()
+        if watching.done():
+            watching.result()
+        watching.cancel()
+
+
+async def _work() -> None:
+    async with _until_told() as stop, _open(signed=False) as slack:
+        await _accepted(slack)
+        out.print("Working. Ctrl-C stops; what was begun is answered first.")
+        ended = asyncio.create_task(slack.engine.ended())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if ended.done():
+            ended.result()
+        ended.cancel()
+
+
+async def _serve(*, admit_only: bool) -> None:
     from bot.slack.service import run
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    async with _until_told() as stop, _open(signed=False, admit_only=admit_only) as slack:
+        out.print("[dim]Connecting to Slack…[/]")
+        await _accepted(slack, connects=True)
+        await run(slack, stop, lambda: out.print("In Slack. Ctrl-C stops; what was begun is answered first."))
+
+
+@asynccontextmanager
+async def _until_told() -> AsyncGenerator[asyncio.Event]:
+    """An event that is set when somebody wants this process to end: it drains, where it would have been cut off."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
         loop.add_signal_handler(number, stop.set)
     try:
-        async with _open(signed=False) as slack:
-            out.print("[dim]Connecting to Slack…[/]")
-            try:
-                await run(slack, stop, lambda: out.print("In Slack. Ctrl-C stops; what was begun is answered first."))
-            except SlackApiError as problem:
-                raise Refused(
-                    f"Slack refused the connection ({error(problem)}): `mockingbird doctor` says more."
-                ) from None
+        yield stop
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in signals:
             loop.remove_signal_handler(number)
 
 
 def _log() -> None:
     """Warnings on standard error. Bolt and aiohttp would log what people write at lower levels."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    # Bolt finds SLACK_BOT_TOKEN by itself, and warns that it has no use for it.
+    logging.getLogger("slack_bolt.AsyncApp").addFilter(
+        lambda record: "`token` will be unused" not in record.getMessage()
+    )

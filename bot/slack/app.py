@@ -17,10 +17,13 @@ from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError
 
 from bot.slack.arrivals import Changed, Said, read
-from bot.slack.clients import Clients, NotInstalled
-from bot.slack.reception import Reception, Who
+from bot.slack.asides import Who
+from bot.slack.clients import Clients, NotInstalled, error, passing
+from bot.slack.hearing import Hearing
+from bot.slack.reception import Reception
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +41,10 @@ class Ack(Protocol):
 
 Registry = Any
 """A Bolt app whose listeners are registered: its decorators take functions of any kind, which strict checking can't follow."""
+
+
+class SlackAway(Exception):
+    """Slack could not say who the bot is just now."""
 
 
 class Authorize(AsyncAuthorize):
@@ -63,7 +70,13 @@ class Authorize(AsyncAuthorize):
             return None
         token = str(client.token)
         if token not in self._known:
-            told: Any = await client.auth_test()
+            try:
+                told: Any = await client.auth_test()
+            except SlackApiError as problem:
+                # Bolt would acknowledge what it can't place; what Slack only stumbled over is to be delivered again.
+                if passing(problem):
+                    raise SlackAway(error(problem)) from None
+                raise
             self._known[token] = AuthorizeResult(
                 enterprise_id=told.get("enterprise_id"),
                 team_id=told.get("team_id"),
@@ -75,6 +88,7 @@ class Authorize(AsyncAuthorize):
 
 
 def make_app(
+    hearing: Hearing,
     reception: Reception,
     authorize: Authorize,
     client: Any,
@@ -96,22 +110,27 @@ def make_app(
     )
     if oauth:
         app.enable_token_revocation_listeners()
-    _events(app, reception)
+    else:
+        _ignores(app, "tokens_revoked", "app_uninstalled")
+    _events(app, hearing, reception)
     _interactions(app, reception)
     app.error(_failed)
     return app
 
 
-def _events(app: Registry, reception: Reception) -> None:
+def _events(app: Registry, hearing: Hearing, reception: Reception) -> None:
     async def message(event: dict[str, Any], context: AsyncBoltContext) -> None:
-        await _arrived(reception, event, context)
+        await _arrived(hearing, event, context)
 
     async def mention(event: dict[str, Any], context: AsyncBoltContext) -> None:
-        await _arrived(reception, event, context, mentioned=True)
+        await _arrived(hearing, event, context, mentioned=True)
 
     async def home(event: dict[str, Any], context: AsyncBoltContext) -> None:
+        who = Who(context.team_id or "", str(event["user"]), str(event.get("channel") or ""))
         if event.get("tab") == "home":
-            reception.visit(Who(context.team_id or "", str(event["user"])))
+            reception.visit(who)
+        elif who.channel:
+            reception.greet(who)
 
     async def stop(event: dict[str, Any], context: AsyncBoltContext, body: Mapping[str, Any]) -> None:
         where: Mapping[str, Any] = event.get("assistant_thread") or event.get("session") or event
@@ -119,7 +138,7 @@ def _events(app: Registry, reception: Reception) -> None:
         user = event.get("user") or where.get("user_id")
         if channel and thread and user:
             id = str(body.get("event_id") or event.get("event_ts"))
-            await reception.stopped(context.team_id or "", str(user), str(channel), str(thread), id)
+            await hearing.stopped(Who(context.team_id or "", str(user), str(channel)), str(thread), id)
 
     app.event("message")(message)
     app.event("app_mention")(mention)
@@ -127,21 +146,31 @@ def _events(app: Registry, reception: Reception) -> None:
     app.event("agent_session_stopped")(stop)
 
 
+def _ignores(app: Registry, *events: str) -> None:
+    """Acknowledge events that mean nothing where there is one workspace and its token is a setting."""
+
+    async def nothing() -> None: ...
+
+    for event in events:
+        app.event(event)(nothing)
+
+
 async def _arrived(
-    reception: Reception, event: Mapping[str, Any], context: AsyncBoltContext, *, mentioned: bool = False
+    hearing: Hearing, event: Mapping[str, Any], context: AsyncBoltContext, *, mentioned: bool = False
 ) -> None:
-    match read(event, context.team_id or "", context.bot_user_id or ""):
+    match read(event, context.team_id or "", context.bot_user_id or "", context.enterprise_id or ""):
         case Said() as said:
-            await reception.said(said, mentioned)
+            await hearing.said(said, mentioned)
         case Changed() as changed:
-            await reception.changed(changed)
+            await hearing.changed(changed)
         case None:
             pass
 
 
 def _interactions(app: Registry, reception: Reception) -> None:
-    async def ordered(ack: Ack, body: Mapping[str, Any]) -> None:
-        who = Who(str(body["team_id"]), str(body["user_id"]), str(body.get("channel_id") or ""))
+    async def ordered(ack: Ack, body: Mapping[str, Any], context: AsyncBoltContext) -> None:
+        channel, name = str(body.get("channel_id") or ""), str(body.get("channel_name") or "")
+        who = Who(context.team_id or "", str(body["user_id"]), channel, name)
         # Slack does not redeliver a command; its trigger is as good a name as any.
         told = await reception.ordered(
             who, str(body.get("text") or ""), f"order:{body['trigger_id']}", str(body["trigger_id"])
@@ -153,15 +182,17 @@ def _interactions(app: Registry, reception: Reception) -> None:
         else:
             await ack()
 
-    async def pressed(ack: Ack, body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
+    async def pressed(ack: Ack, body: Mapping[str, Any], action: Mapping[str, Any], context: AsyncBoltContext) -> None:
         container: Mapping[str, Any] = body.get("container") or {}
-        who, trigger = _who(body), str(body.get("trigger_id") or "")
-        message = str(container.get("message_ts") or "")
+        view: Mapping[str, Any] = body.get("view") or {}
+        who, trigger = _who(body, context), str(body.get("trigger_id") or "")
+        # The App Home has no message; its hash is another each time it is drawn.
+        message = str(container.get("message_ts") or view.get("hash") or trigger)
         await reception.pressed(who, str(action["action_id"]), str(action.get("value") or ""), message, trigger)
         await ack()
 
-    async def submitted(ack: Ack, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
-        then = await reception.submitted(_who(body), view)
+    async def submitted(ack: Ack, body: Mapping[str, Any], view: Mapping[str, Any], context: AsyncBoltContext) -> None:
+        then = await reception.submitted(_who(body, context), view)
         await ack(**(then or {}))
 
     async def searched(ack: Ack, payload: Mapping[str, Any]) -> None:
@@ -173,11 +204,12 @@ def _interactions(app: Registry, reception: Reception) -> None:
     app.options(ANY)(searched)
 
 
-def _who(body: Mapping[str, Any]) -> Who:
-    team: Mapping[str, Any] = body.get("team") or {}
+def _who(body: Mapping[str, Any], context: AsyncBoltContext) -> Who:
     user: Mapping[str, Any] = body["user"]
     channel: Mapping[str, Any] = body.get("channel") or {}
-    return Who(str(team.get("id") or user.get("team_id") or ""), str(user["id"]), str(channel.get("id") or ""))
+    # The workspace the app is installed in, which a person's own need not be.
+    where, name = str(channel.get("id") or ""), str(channel.get("name") or "")
+    return Who(context.team_id or "", str(user["id"]), where, name)
 
 
 async def _failed(error: Exception, body: Mapping[str, Any]) -> BoltResponse | None:

@@ -67,28 +67,30 @@ class Changed:
     deleted: bool
 
 
-def read(event: Payload, team: str, bot: str) -> Said | Changed | None:
-    """What an event of the Events API is. `bot` is the bot's own user id; a mention of it at the beginning is left out."""
+def read(event: Payload, team: str, bot: str, enterprise: str = "") -> Said | Changed | None:
+    """What an event of the Events API is. `bot` is the bot's own user id; a mention of it at the beginning is left out.
+
+    `enterprise` is the organisation the workspace belongs to, "" for none: its people are at home too."""
     subtype = event.get("subtype")
     if subtype == "message_changed":
-        return _changed(event, team, bot)
+        return _changed(event, team, bot, enterprise)
     if subtype == "message_deleted":
-        before = _said({**event, **(event.get("previous_message") or {})}, team, bot)
+        before = _said({**event, **(event.get("previous_message") or {})}, team, bot, enterprise)
         at = str(event.get("event_ts") or event.get("deleted_ts", ""))
         return Changed(before, at, deleted=True) if before else None
-    return _said(event, team, bot)
+    return _said(event, team, bot, enterprise)
 
 
-def _changed(event: Payload, team: str, bot: str) -> Changed | None:
+def _changed(event: Payload, team: str, bot: str, enterprise: str) -> Changed | None:
     message: Payload = event.get("message") or NOTHING
     before: Payload = event.get("previous_message") or NOTHING
     if message.get("text") == before.get("text") or "edited" not in message:
         return None
-    said = _said({**event, "files": None, **message}, team, bot)
+    said = _said({**event, "files": None, **message}, team, bot, enterprise)
     return Changed(said, str(message["edited"].get("ts", "")), deleted=False) if said else None
 
 
-def _said(event: Payload, team: str, bot: str) -> Said | None:
+def _said(event: Payload, team: str, bot: str, enterprise: str) -> Said | None:
     user, ts, channel = event.get("user"), event.get("ts"), event.get("channel")
     subtype = event.get("subtype")
     spoken = subtype in SPOKEN or subtype in {"message_changed", "message_deleted"}
@@ -102,7 +104,7 @@ def _said(event: Payload, team: str, bot: str) -> Said | None:
     origin = event.get("user_team") or event.get("source_team") or team
     # A thread's first message carries its own ts as the thread's once it has replies.
     thread = str(event.get("thread_ts") or "")
-    return Said(team, str(channel), thread, str(ts), str(user), text, attachments, home=origin == team)
+    return Said(team, str(channel), thread, str(ts), str(user), text, attachments, home=origin in (team, enterprise))
 
 
 def _attachments(files: Sequence[Payload]) -> list[Attachment]:

@@ -53,6 +53,11 @@ def during(thread: str) -> Made:
     )
 
 
+def ending(thread: str) -> Made:
+    """Below the question whether somebody really wants to end."""
+    return row(_end(thread))
+
+
 def paused(thread: str) -> Made:
     """Below the word that the clock stands still."""
     return row(button(RESUME, "Resume", thread, style="primary"), _end(thread))
@@ -67,6 +72,11 @@ def afterwards(thread: str, disputable: bool) -> Made:
         button(SHARE, "Share…", thread),
         button(END, "Close", thread),
     )
+
+
+def closed_card(thread: str) -> Made:
+    """Below the scorecard of an interview that is closed: it can be read and shown."""
+    return row(button(REPORT, "Full report", thread), button(SHARE, "Share…", thread))
 
 
 def closed() -> Made:

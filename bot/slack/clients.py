@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,8 +10,13 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.response import HttpResponse
+from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
+LONGEST_WAIT = 15.0
+"""Seconds that a call waits when Slack says that it is too much."""
 TIMEOUT = 20
 """Seconds for one call."""
 PASSING = frozenset(
@@ -57,6 +63,24 @@ def passing(problem: SlackApiError) -> bool:
     return error(problem) in PASSING or status == 429 or status >= 500
 
 
+class Patient(AsyncRateLimitErrorRetryHandler):
+    """Waits as long as Slack asks, if that is short. A turn or an errand that has to wait longer comes back by itself: it must
+    not outlast its thread's lock."""
+
+    async def _can_retry_async(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        if response is None or response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+            return False
+        asked = [value for name, value in response.headers.items() if name.lower() == "retry-after"]
+        return all(float(value[0]) <= LONGEST_WAIT for value in asked)
+
+
 class Clients:
     """Web API clients that share one HTTP session. They wait as long as Slack asks them to when it says that it is too much."""
 
@@ -77,7 +101,7 @@ class Clients:
     def with_token(self, token: str | None) -> Api:
         """A client for this token."""
         # A connection that broke may have carried the message: a turn that is run again asks before it posts again.
-        handlers: list[AsyncRetryHandler] = [AsyncRateLimitErrorRetryHandler(max_retry_count=2)]
+        handlers: list[AsyncRetryHandler] = [Patient(max_retry_count=1)]
         return AsyncWebClient(
             token=token, base_url=self._api, timeout=TIMEOUT, session=self._session, retry_handlers=handlers
         )
@@ -103,11 +127,13 @@ class Clients:
             url, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=TIMEOUT)
         ) as response:
             response.raise_for_status()
+            if response.status != HTTPStatus.OK:
+                raise ValueError("Slack sends us elsewhere for the file.")
             return await _at_most(response, limit + 1)
 
     def _trusted(self, url: str) -> bool:
-        host, parts = urlsplit(self._api).hostname or "", urlsplit(url)
-        if parts.hostname == host and parts.scheme == urlsplit(self._api).scheme:
+        api, parts = urlsplit(self._api), urlsplit(url)
+        if (parts.scheme, parts.netloc) == (api.scheme, api.netloc):
             return True
         return parts.scheme == "https" and (parts.hostname or "").endswith((".slack.com", ".slack-files.com"))
 

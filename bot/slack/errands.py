@@ -4,12 +4,13 @@ over scorecards, reports and exports, forgetting.
 An errand is JSON, so that any worker can do it. One that may have been done before a crash looks before it does it again.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, TypeVar
 from zlib import crc32
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,19 +21,21 @@ from slack_sdk.errors import SlackApiError
 
 from bot.commands import Wish
 from bot.markdown import report
-from bot.people import choose, export, settings, sitting
+from bot.people import Sitting, choose, export, settings, sitting
 from bot.picture import alt_text
-from bot.slack import buttons, scorecard
+from bot.slack import buttons, cards, scorecard
 from bot.slack.clients import NOT_HERE, Api, Clients, NotInstalled, error, passing
 from bot.slack.manifest import PROMPTS
-from bot.slack.places import Place, person, place
-from bot.slack.platform import Letter, SlackPlatform, direct, upload
+from bot.slack.places import Place, ours, person, place
+from bot.slack.platform import SENT, Letter, SlackPlatform, direct
 from bot.slack.rendering import Block, Outgoing
 from bot.slack.text import escape, mrkdwn, plain
 from interviewer.clock import MINUTES
-from interviewer.model import Command, CommandName, Inbound, Level, Question, Settings
+from interviewer.engine import Engine
+from interviewer.model import Case, Command, CommandName, Inbound, Level, Phase, Question, Settings
 from interviewer.ports import Store
 from interviewer.questions import Bank, UnknownQuestion
+from interviewer.runner import interview_id
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +44,7 @@ GUEST = (
     "(SLACK_GUESTS). In a terminal I am open to everybody."
 )
 UNINVITED = (
-    "I am not in that channel: type `/invite @Mockingbird` there and try again, or hold the interview in our direct "
-    "messages."
+    "I am not in that channel: type `/invite @Mockingbird` there and try again, or let us stay in our direct messages."
 )
 NOT_KEPT = "That interview is no longer kept, or has no scorecard yet."
 FAILED = "Slack would not let me do that. Try once more; if it stays so, whoever runs me finds the reason in my log."
@@ -59,6 +61,8 @@ SORRY = {
     "is_archived": "That channel is archived: choose another one, or our direct messages.",
     "restricted_action": "This workspace lets only some people post there: choose another channel, or our direct messages.",
     "cannot_dm_bot": CLOSED,
+    "user_not_visible": CLOSED,
+    "user_disabled": CLOSED,
     "messages_tab_disabled": CLOSED,
     "missing_scope": "I lack a permission for that: whoever runs me finds which one with `mockingbird doctor`.",
 }
@@ -96,19 +100,32 @@ OPENING: TypeAdapter[Opening] = TypeAdapter(Opening)
 ERRAND: TypeAdapter[Errand] = TypeAdapter(Errand)
 
 
-Do = Callable[[str], Awaitable[None]]
+async def have_opened(engine: Engine, opening: Opening, at_once: str = "") -> bool:
+    """Have an interview opened; False if another of the same `at_once` is under way or has just been opened."""
+    key = f"{person(opening.team, opening.user)}|{at_once or opening.key}"
+    return await engine.ask(key, "slack.open", OPENING.dump_json(opening).decode())
+
+
+async def have_done(engine: Engine, name: str, errand: Errand, at_once: str = "") -> bool:
+    """Have an errand done; False if another of the same `at_once` is under way or has just been done."""
+    key = f"{person(errand.team, errand.user)}|{at_once or errand.key}"
+    return await engine.ask(key, name, ERRAND.dump_json(errand).decode())
+
+
+Do = Callable[[str, bool], Awaitable[None]]
 Asked = TypeVar("Asked", Opening, Errand)
 
 
 @dataclass(frozen=True)
 class Errands:
-    """Everything a worker can be asked to do for Slack. `submit` is the engine's."""
+    """Everything a worker can be asked to do for Slack. `submit` is the engine's, `prepare` makes a question's guide ready."""
 
     store: Store
     bank: Bank
     clients: Clients
     platform: SlackPlatform
-    submit: Callable[[str, Inbound], Awaitable[bool]]
+    submit: Callable[[str, Inbound], Awaitable[bool | None]]
+    prepare: Callable[[Case], object]
     guests: bool = False
 
     def by_name(self) -> Mapping[str, Do]:
@@ -123,7 +140,7 @@ class Errands:
         }
 
     def _doing(self, kind: TypeAdapter[Asked], do: Callable[[Api, Asked], Awaitable[None]]) -> Do:
-        async def run(what: str) -> None:
+        async def run(what: str, last: bool) -> None:
             asked = kind.validate_json(what)
             try:
                 client = await self.clients.of(asked.team)
@@ -133,17 +150,21 @@ class Errands:
             try:
                 await do(client, asked)
             except SlackApiError as problem:
-                if passing(problem):
+                if passing(problem) and not last:
                     raise
                 logger.warning("%s is not done: Slack says %s", asked.key, error(problem))
                 await self._tell(client, asked, SORRY.get(error(problem), FAILED))
+            except Exception:
+                if last:
+                    await self._tell(client, asked, FAILED)
+                raise
 
         return run
 
     async def open(self, client: Api, asked: Opening) -> None:
         """Find a question and a place for it, and begin."""
         profile = await self._profile(client, asked.user)
-        if not self.guests and is_guest(profile):
+        if is_stranger(profile) or (is_guest(profile) and not self.guests):
             await self._tell(client, asked, GUEST)
             return
         candidate = person(asked.team, asked.user)
@@ -161,7 +182,11 @@ class Errands:
         # From here on, what is written there belongs to an interview, even before its first turn.
         await self.store.note(where.thread, {"opened": asked.key})
         start = Command(where.thread, asked.key, candidate, CommandName.START, time.time(), settings=chosen)
+        # Noted before its first turn does so, since whoever asks to be forgotten may not wait for that.
+        await self.store.begun(candidate, where.thread, interview_id(start), start.at)
         await self.submit(asked.key, start)
+        # Takes seconds the first time: while the question is being read, rather than when it is answered.
+        await asyncio.to_thread(self.prepare, self.bank.case(question.id))
 
     async def _place(self, client: Api, asked: Opening, question: Question, chosen: Settings) -> Place:
         if asked.thread:
@@ -208,8 +233,10 @@ class Errands:
             await self._tell(client, asked, NOT_KEPT)
             return
         channel = await direct(client, asked.user)
-        letter = await self.platform.card(client, asked.thread, found.card, asked.key, channel, "")
-        await self.platform.send(client, person(asked.team, asked.user), letter)
+        message = await cards.message(client, asked.thread, found.card, await self._day(client, asked, found))
+        if found.interview.phase is Phase.FINISHED:
+            message = message.with_actions(buttons.closed_card(asked.thread), buttons.feedback(asked.thread))
+        await self.platform.send(client, person(asked.team, asked.user), Letter(asked.key, channel, "", message))
 
     async def report(self, client: Api, asked: Errand) -> None:
         """The full report as a file: in the interview's thread if nobody else can read that, else in a direct message."""
@@ -224,7 +251,7 @@ class Errands:
             found.card,
             await self.store.transcript(asked.thread),
             self.bank.case(found.interview.settings.question),
-            await self.platform.links(client, where, found.card),
+            await cards.links_of(client, where, found.card),
             zone,
         )
         await self._file(client, asked, channel, into, f"{found.interview.settings.question}.md", written)
@@ -235,13 +262,15 @@ class Errands:
         if not found or not found.card:
             await self._tell(client, asked, NOT_KEPT)
             return
-        picture = await upload(client, found.card)
+        picture = await cards.upload(client, found.card, await self._day(client, asked, found))
         said = {"type": "section", "text": {"type": "mrkdwn", "text": f"<@{asked.user}> shares a scorecard:"}}
         message = Outgoing(escape(alt_text(found.card)), (said, *scorecard.shared(found.card, picture)))
         letter = Letter(asked.key, asked.channel, "", message)
         await self.platform.send(client, person(asked.team, asked.user), letter)
-        channel = f"<#{asked.channel}>"
-        await client.chat_postEphemeral(channel=asked.channel, user=asked.user, text=f"Shared in {channel}.")
+        with suppress(SlackApiError, aiohttp.ClientError, TimeoutError):
+            await client.chat_postEphemeral(
+                channel=await direct(client, asked.user), user=asked.user, text=f"Shared in <#{asked.channel}>."
+            )
 
     async def export(self, client: Api, asked: Errand) -> None:
         """Everything that is kept of somebody, as a file in their direct messages."""
@@ -252,12 +281,16 @@ class Errands:
         self, client: Api, asked: Errand, channel: str, thread: str | None, name: str, content: str
     ) -> None:
         who = person(asked.team, asked.user)
-        if f"sent:{asked.key}" in await self.store.notes(who):
+        if f"{SENT}{asked.key}" in await self.store.notes(who):
             return
         await client.files_upload_v2(
             content=content.encode(), filename=name, title=name, channel=channel, thread_ts=thread
         )
-        await self.store.note(who, {f"sent:{asked.key}": name})
+        await self.store.note(who, {f"{SENT}{asked.key}": f"{time.time():.6f}"})
+
+    async def _day(self, client: Api, asked: Errand, found: Sitting) -> date:
+        """The day an interview began, where its candidate is."""
+        return datetime.fromtimestamp(found.began, await self._zone(client, asked)).date()
 
     async def _zone(self, client: Api, asked: Errand) -> tzinfo:
         likes = await self.store.preferences(person(asked.team, asked.user))
@@ -275,20 +308,24 @@ class Errands:
     async def _tell(self, client: Api, asked: Opening | Errand, told: str) -> None:
         """Tell somebody alone: where they asked, or directly if that can't be."""
         channel = asked.reply if isinstance(asked, Opening) else asked.channel
+        thread = "" if ours(asked.thread) else asked.thread
         text = escape(told)
         if channel:
             with suppress(SlackApiError, aiohttp.ClientError, TimeoutError):
-                await client.chat_postEphemeral(
-                    channel=channel, user=asked.user, text=text, thread_ts=asked.thread or None
-                )
+                await client.chat_postEphemeral(channel=channel, user=asked.user, text=text, thread_ts=thread or None)
                 return
         with suppress(SlackApiError, aiohttp.ClientError, TimeoutError):
             await client.chat_postMessage(channel=await direct(client, asked.user), text=text)
 
 
 def is_guest(profile: Mapping[str, Any]) -> bool:
-    """Whether somebody is a guest of the workspace, or a stranger met over Slack Connect."""
-    return any(profile.get(mark) for mark in ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot"))
+    """Whether somebody is a guest of the workspace."""
+    return any(profile.get(mark) for mark in ("is_restricted", "is_ultra_restricted"))
+
+
+def is_stranger(profile: Mapping[str, Any]) -> bool:
+    """Whether somebody is not of the workspace at all: met over Slack Connect, or a machine."""
+    return any(profile.get(mark) for mark in ("is_stranger", "is_bot"))
 
 
 def zone(name: str) -> tzinfo:

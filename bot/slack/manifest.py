@@ -37,7 +37,7 @@ SCOPES: Mapping[str, str] = MappingProxyType(
 EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "app_home_opened": "Shows the Home tab, and suggests how to begin when the chat is opened.",
-        "app_mention": "Answers, or starts an interview in the thread, when the bot is mentioned in a channel.",
+        "app_mention": "Answers, or starts an interview in a direct message, when the bot is mentioned in a channel.",
         "message.im": "Hears what a candidate writes to the bot, and what they change or delete afterwards.",
         "message.channels": "The same in an interview's thread in a public channel; any other message is dropped and not kept.",
         "message.groups": "The same in a private channel.",

@@ -10,10 +10,21 @@ from interviewer.model import MoveKind, Phase, Turn
 from interviewer.ports import Post
 
 Block = Mapping[str, Any]
-CLASSIC = 2_900
-"""Characters of a section; Slack takes 3,000, and escaping makes some longer."""
+SECTION = 2_900
+"""Characters of a section; Slack takes 3,000."""
+MOST = 45
+"""Blocks of a message, without its buttons; Slack takes 50."""
+CLASSIC = frozenset({"section", "header", "divider", "context"})
+"""Blocks that every Slack knows."""
 NOTICE = "notice"
 """The kind of a turn that is about the interview and no part of it."""
+
+
+IN_PRIVATE: Block = {
+    "type": "context",
+    "elements": [{"type": "mrkdwn", "text": "Your scorecard is in our direct messages, for you alone."}],
+}
+"""Stands below the last words of an interview that others could read."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +45,31 @@ class Outgoing:
         return [*self.blocks, *self.actions]
 
     @property
-    def classic(self) -> list[Block]:
-        """The same in blocks that every Slack knows: what `everything` is replaced by where it is refused."""
-        sections: list[Block] = [
-            {"type": "section", "text": {"type": "mrkdwn", "text": piece}}
-            for piece in split(text.escape(self.text), CLASSIC)
-        ]
-        return [*sections, *(block for block in self.actions if block["type"] == "actions")]
+    def forms(self) -> tuple["Outgoing", ...]:
+        """The same message in ever plainer blocks: where Slack refuses one form, the next is sent."""
+        rows = tuple(block for block in self.actions if block["type"] == "actions")
+        classic = tuple(known for block in self.blocks for known in _classic(block))
+        return (
+            self,
+            Outgoing(self.text, classic[:MOST], rows),
+            Outgoing(self.text, _sections(self.text), rows),
+        )
+
+
+def _classic(block: Block) -> Sequence[Block]:
+    """What stands for a block where only the oldest kinds are known; a picture has nothing that does."""
+    if block["type"] == "markdown":
+        return _sections(text.plain(block["text"], limit=2 * text.MESSAGE))
+    return (block,) if block["type"] in CLASSIC else ()
+
+
+def _sections(escaped: str) -> tuple[Block, ...]:
+    return tuple({"type": "section", "text": {"type": "mrkdwn", "text": piece}} for piece in split(escaped, SECTION))
+
+
+def plainly(spoken: str) -> tuple[Outgoing, ...]:
+    """The same words without anything that could go wrong: what is said if `outgoing` fails."""
+    return (Outgoing(text.plain(spoken), _sections(text.escape(spoken))),)
 
 
 def outgoing(post: Post) -> tuple[Outgoing, ...]:

@@ -14,11 +14,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import Settings
 from bot.slack.app import Authorize, make_app
-from bot.slack.clients import Clients
+from bot.slack.asides import Asides
+from bot.slack.clients import Api, Clients
 from bot.slack.errands import Errands
+from bot.slack.hearing import Hearing
 from bot.slack.manifest import SCOPES
 from bot.slack.places import ours, team
 from bot.slack.platform import SlackPlatform
+from bot.slack.presence import Presence
 from bot.slack.reception import Reception
 from bot.slack.vault import Vault
 from bot.wiring import Interviewer
@@ -29,6 +32,8 @@ from interviewer.store import RedisStore
 
 DOCKET = "mockingbird"
 IN_CHAT = Pace()
+ADMITTING = Pace(works=False)
+"""For a process that only takes in, and leaves turns and errands to workers."""
 
 
 class NotConfigured(Exception):
@@ -44,13 +49,26 @@ class Slack:
     store: RedisStore
     clients: Clients
     settings: Settings
+    works: bool = True
+    """Whether this process runs turns too, rather than only take in."""
+
+    @property
+    def installs(self) -> bool:
+        """Whether workspaces install the app by OAuth, rather than that one token is set."""
+        return _installs(self.settings)
+
+    async def ended(self) -> None:
+        """Return when no turn is run any more; never where none is. Raises what the engine died of."""
+        await (self.engine.ended() if self.works else asyncio.Event().wait())
 
     async def socket(self) -> AsyncSocketModeHandler:
-        """Connected over Socket Mode. Slack's Web API is asked for the connection with the app-level token."""
+        """Where Socket Mode is to connect to, which Slack's Web API is asked with the app-level token. Raises SlackApiError,
+        aiohttp.ClientError and TimeoutError: a handler that asked by itself would ask a wrong token's Slack for ever."""
         token = self.settings.slack_app_token.get_secret_value()
-        web = AsyncWebClient(token=token, base_url=self.settings.slack_api_url)
+        web: Api = AsyncWebClient(token=token, base_url=self.settings.slack_api_url)
+        told: Any = await web.apps_connections_open(app_token=token)
         handler = AsyncSocketModeHandler(self.app, token, web_client=web)
-        await handler.connect_async()
+        handler.client.wss_uri = told["url"]
         return handler
 
 
@@ -78,45 +96,59 @@ async def running(
             )
         tokens = _one(token) if token or vault is None else vault.token
         clients = await stack.enter_async_context(Clients.open(settings.slack_api_url, tokens))
-        platform = SlackPlatform(clients, store)
+        presence = Presence(clients)
+        platform = SlackPlatform(clients, store, presence)
         ports = interviewer.ports(store, platform, time.time, team)
 
-        async def submit(event: str, inbound: Inbound) -> bool:
+        async def submit(event: str, inbound: Inbound) -> bool | None:
             return await engine.submit(event, inbound)
 
-        errands = Errands(store, bank, clients, platform, submit, settings.slack_guests)
+        errands = Errands(store, bank, clients, platform, submit, interviewer.prepare, settings.slack_guests)
         engine = Engine(ports, url, pace, DOCKET, ours, errands.by_name())
-        reception = Reception(engine, errands, voice=interviewer.models, keep_days=settings.retention_days)
+        asides = Asides(clients)
+        hearing = Hearing(engine, store, bank, asides, presence)
+        reception = Reception(engine, errands, asides, voice=interviewer.models, keep_days=settings.retention_days)
         secret = settings.slack_signing_secret.get_secret_value() if signed else ""
-        oauth = _oauth(settings, vault) if vault and not token and settings.slack_client_id else None
+        oauth = _oauth(settings, vault) if vault and _installs(settings) else None
         client = clients.with_token(None)
         # The engine ends first: its turns post, and the reception's last words follow.
         stack.push_async_callback(platform.aclose)
-        stack.push_async_callback(reception.aclose)
+        stack.push_async_callback(asides.aclose)
         await stack.enter_async_context(engine)
         yield Slack(
-            make_app(reception, Authorize(clients), client, signing_secret=secret, oauth=oauth),
+            make_app(hearing, reception, Authorize(clients), client, signing_secret=secret, oauth=oauth),
             engine,
             store,
             clients,
             settings,
+            pace.works,
         )
 
 
 async def run(slack: Slack, stop: asyncio.Event, connected: Callable[[], None]) -> None:
-    """Serve over Socket Mode until told to stop, or until the engine dies. Raises SlackApiError if Slack won't have it."""
+    """Serve over Socket Mode until told to stop, or until the engine dies. Raises as `Slack.socket` if Slack won't have it."""
     handler = await slack.socket()
-    connected()
+
+    async def serve() -> None:
+        await handler.connect_async()
+        connected()
+        await slack.ended()
+
+    serving, stopping = asyncio.create_task(serve()), asyncio.create_task(stop.wait())
     try:
-        stopping, ended = asyncio.create_task(stop.wait()), asyncio.create_task(slack.engine.ended())
-        await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if ended.done():
-            ended.result()
-        ended.cancel()
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
     finally:
+        for task in (serving, stopping):
+            task.cancel()
+        await asyncio.wait({serving, stopping})
         # No further message is taken in; what was admitted is answered while the engine drains.
         await handler.close_async()
+
+
+def _installs(settings: Settings) -> bool:
+    return bool(settings.slack_keys and settings.slack_client_id and not settings.slack_bot_token.get_secret_value())
 
 
 def _one(token: str) -> Callable[[str], Awaitable[str | None]]:
@@ -133,5 +165,6 @@ def _oauth(settings: Settings, vault: Vault) -> AsyncOAuthSettings:
         "scopes": list(SCOPES),
         "installation_store": vault,
         "state_store": vault.states(),
+        "authorization_url": settings.slack_authorize_url,
     }
     return AsyncOAuthSettings(**options)

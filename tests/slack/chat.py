@@ -23,7 +23,7 @@ def file_problem(world: World, file: Json) -> str:
     """What is wrong with a `slack_file` of an image, "" if nothing is."""
     known = [world.files.get(str(file.get("id")))] if "id" in file else list(world.files.values())
     for each in known:
-        if each and each.complete and file.get("url") in {None, url_of(world, each)}:
+        if each and each.complete and not each.looks and file.get("url") in {None, url_of(world, each)}:
             return "" if each.mimetype.startswith("image/") else "the file is no image"
     return "invalid slack file"
 

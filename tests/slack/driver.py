@@ -344,7 +344,7 @@ class People:
 
     def _stored(self, user: User, channel: Channel, upload: Upload) -> StoredFile:
         file = StoredFile(self._world.id("F"), user.team, upload.name, upload.mimetype, user.id, upload.content)
-        file.shared, file.complete = {channel.id}, True
+        file.shared, file.complete, file.looks = {channel.id}, True, 0
         self._world.files[file.id] = file
         return file
 

@@ -188,6 +188,16 @@ def set_status(world: World, caller: Installation, args: Json) -> Json:
     return {}
 
 
+def session_status(world: World, caller: Installation, args: Json) -> Json:
+    """The state of an agent session; the Stop button is there while it is processing."""
+    needed(args, "channel_id", "thread_ts", "status")
+    if args["status"] not in {"active", "processing", "suspended", "closed"}:
+        raise Refused("invalid_arguments")
+    world.sessions[_thread_of(world, caller, args).id, args["thread_ts"]] = args["status"]
+    world.changed()
+    return {"agent_status": args["status"]}
+
+
 def set_suggested_prompts(world: World, caller: Installation, args: Json) -> Json:
     needed(args, "channel_id", "prompts")
     channel = _thread_of(world, caller, args) if args.get("thread_ts") else world.channel_of(caller, args["channel_id"])
@@ -232,6 +242,16 @@ def upload_url(world: World, caller: Installation, args: Json) -> Json:
     file.alt_text = str(args.get("alt_txt") or "")
     world.files[file.id] = file
     return {"file_id": file.id, "upload_url": f"{world.base}/upload/{file.id}"}
+
+
+def file_info(world: World, caller: Installation, args: Json) -> Json:
+    """A file; of one that was only just uploaded Slack knows no type yet."""
+    file = world.files.get(str(args.get("file")))
+    if file is None or file.team != caller.team:
+        raise Refused("file_not_found")
+    waiting, file.looks = file.looks > 0, max(0, file.looks - 1)
+    told = file_json(world, file)
+    return {"file": {**told, "mimetype": "" if waiting else told["mimetype"]}}
 
 
 def complete_upload(world: World, caller: Installation, args: Json) -> Json:
@@ -319,6 +339,8 @@ METHODS: Mapping[str, Method] = {
     "assistant.threads.setStatus": Method(set_status, ("assistant:write", "chat:write")),
     "assistant.threads.setSuggestedPrompts": Method(set_suggested_prompts, ("assistant:write",)),
     "assistant.threads.setTitle": Method(set_title, ("assistant:write",)),
+    "agents.sessions.setStatus": Method(session_status, ("chat:write",)),
+    "files.info": Method(file_info, ("files:read",)),
     "files.getUploadURLExternal": Method(upload_url, ("files:write",)),
     "files.completeUploadExternal": Method(complete_upload, ("files:write",)),
 }

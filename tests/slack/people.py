@@ -141,6 +141,8 @@ class StoredFile:
     alt_text: str = ""
     expected: int = 0
     complete: bool = False
+    looks: int = 1
+    """How often files.info still says that the file is not taken in; until then no block may show it."""
 
 
 @dataclass(frozen=True)

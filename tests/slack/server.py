@@ -257,6 +257,10 @@ class SlackServer:
         name = channel if isinstance(channel, str) else channel.id
         return [each for each in self._world.prompts if each["channel_id"] == name]
 
+    def session(self, channel: Channel | str, thread: str) -> str:
+        """The state of a thread's agent session; "" for none."""
+        return self._world.sessions.get((channel if isinstance(channel, str) else channel.id, thread), "")
+
     def titles(self, channel: Channel | str, thread: str) -> str:
         """The title of a thread, "" if it has none."""
         return self._world.titles.get((channel if isinstance(channel, str) else channel.id, thread), "")

@@ -61,6 +61,7 @@ class World:
     standing: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     loading: dict[tuple[str, str], list[str]] = field(default_factory=dict[tuple[str, str], list[str]])
     prompts: list[Json] = field(default_factory=list[Json])
+    sessions: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     titles: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     triggers: dict[str, Trigger] = field(default_factory=dict[str, Trigger])
     response_urls: dict[str, ResponseUrl] = field(default_factory=dict[str, ResponseUrl])

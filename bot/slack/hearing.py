@@ -1,0 +1,171 @@
+"""Owns what becomes of a message from Slack: an answer where its author is being interviewed, else a wish, else a hello."""
+
+import time
+
+from bot.commands import NotUnderstood, Wish, wish
+from bot.people import OVER, unfinished
+from bot.slack.arrivals import Changed, Said
+from bot.slack.asides import Asides, Who
+from bot.slack.errands import Errand, Opening, have_done, have_opened
+from bot.slack.places import Place, ours, person, place
+from bot.slack.presence import Presence
+from bot.slack.steering import bare_command, ends, really_end, steer, wrong
+from bot.text import clean
+from interviewer.engine import Engine
+from interviewer.model import Command, CommandName, Correction, Message
+from interviewer.ports import Store
+from interviewer.questions import Bank
+
+SETTLING = 600.0
+"""Seconds for which an edit may arrive before its message does."""
+STARTERS = ("start", "interview", "practise", "practice", "begin")
+LONGEST_WISH = 6
+"""Words; more is a sentence."""
+ASKING = frozenset({"help", "hi", "hello", "hey", "?"})
+NO_INTERVIEW = "No interview of yours is running. `/interview start` begins one."
+IN_PRIVATE = "Your interview opens in our direct messages, where nobody else reads along."
+STRANGER = "I hold interviews with members of this workspace only."
+
+
+class Hearing:
+    """Takes in messages, and what people do to them afterwards."""
+
+    def __init__(self, engine: Engine, store: Store, bank: Bank, asides: Asides, presence: Presence) -> None:
+        self._engine = engine
+        self._store = store
+        self._bank = bank
+        self._asides = asides
+        self._presence = presence
+
+    async def said(self, said: Said, mentioned: bool = False) -> None:
+        """A message."""
+        if not said.home:
+            if said.private:
+                self._asides.tell(_who(said), STRANGER, said.where.thread)
+        elif said.thread and await self._heard(said, said.where.thread):
+            pass
+        elif said.private or mentioned:
+            await self._addressed(said)
+
+    async def _heard(self, said: Said, thread: str) -> bool:
+        """Take it in if the thread has an interview of its author: a command if it is one word that is one, else an answer."""
+        if (typed := bare_command(said)) and await self._store.holder(thread) == said.candidate:
+            interview = await self._store.interview(thread)
+            if interview and ends(typed.name, interview):
+                self._asides.tell(_who(said), "End the interview here?", thread, really_end(thread))
+                return True
+            # One that means nothing now may still be meant as an answer.
+            if interview and not wrong(typed.name, interview):
+                await steer(self._engine, thread, said.candidate, typed, said.event)
+                return True
+        if not said.private and await self._store.holder(thread) != said.candidate:
+            return False  # what people say in channels is not ours, and leaves no trace
+        new = await self._engine.submit(said.event, _message(said, thread), said.candidate)
+        # What is not new has been answered, or is being read: a status would stay for ever.
+        if new and not self._asides.crowded:
+            self._asides.begin(self._receive(said, thread))
+        return new is not None
+
+    async def _addressed(self, said: Said) -> None:
+        """Something said to the bot outside any interview."""
+        words = said.text.removeprefix("/interview").strip()
+        starting, rest = _starting(words)
+        wished, misunderstood = self._wish(starting, rest, words)
+        if said.private and not said.thread and not (starting and wished) and words.lower() not in ASKING:
+            thread = await unfinished(self._store, said.candidate, _in_direct_messages, debriefs=False)
+            if thread:
+                # Written beside the thread instead of in it: an answer all the same, and still theirs to correct.
+                await self._store.note(said.candidate, {_beside(said): thread})
+                await self._heard(said, thread)
+                return
+        if wished is None:
+            await self._greet(said, misunderstood)
+            return
+        # In a thread that had an interview, and from a channel, it gets a place of its own.
+        fresh = said.private and await self._store.interview(said.where.thread) is None
+        where = (said.channel, said.where.ts) if fresh else ("", "")
+        await have_opened(self._engine, Opening(said.event, said.team, said.user, wished, *where, reply=said.channel))
+        if not said.private:
+            self._asides.tell(_who(said), IN_PRIVATE, said.where.thread if said.thread else "")
+
+    def _wish(self, starting: bool, rest: str, words: str) -> tuple[Wish | None, str]:
+        """What somebody wishes for, or why it was not understood; neither for a hello or a sentence."""
+        wished = rest if starting else words
+        if words.lower() in ASKING or len(wished.split()) > LONGEST_WISH:
+            return None, ""
+        try:
+            return wish(wished, self._bank.questions), ""
+        except NotUnderstood as problem:
+            return None, str(problem)
+
+    async def _greet(self, said: Said, text: str) -> None:
+        if said.private:
+            errand = Errand(f"greet:{said.event}", said.team, said.user, said.where.ts, said.channel, text)
+            await have_done(self._engine, "slack.greet", errand)
+        else:
+            told = f"{text}\n{NO_INTERVIEW}" if text else NO_INTERVIEW
+            self._asides.tell(_who(said), told, said.where.thread if said.thread else "")
+
+    async def changed(self, changed: Changed) -> None:
+        """A message was edited or deleted: it counts as long as it has not been answered."""
+        said = changed.said
+        thread = said.where.thread
+        if not said.thread:
+            thread = (await self._store.notes(said.candidate)).get(_beside(said), "")
+        if not thread or not await self._theirs(said, thread, deleted=changed.deleted):
+            return
+        id = f"{said.event}:{'deleted' if changed.deleted else changed.at}"
+        now = None if changed.deleted else clean(said.text)
+        correction = Correction(thread, id, said.candidate, said.ts, now, float(changed.at))
+        if float(changed.at) - float(said.ts) < SETTLING:
+            # Should it arrive first, it is the message, or that there is none; what follows is its repetition.
+            first = correction if changed.deleted else _message(said, thread)
+            if await self._engine.submit(said.event, first):
+                if not changed.deleted:
+                    self._asides.begin(self._receive(said, thread))
+                return
+        await self._engine.submit(id, correction)
+
+    async def _theirs(self, said: Said, thread: str, *, deleted: bool) -> bool:
+        """Whether a change matters: an edit in an interview that is open, a deletion in any that is kept."""
+        if await self._store.holder(thread) == said.candidate:
+            return True
+        interview = await self._store.interview(thread) if deleted else None
+        return interview is not None and interview.candidate == said.candidate
+
+    async def stopped(self, who: Who, ts: str, id: str) -> None:
+        """Slack's own Stop button: what is being prepared is not said."""
+        where = Place(who.team, who.channel, ts)
+        interview = await self._store.interview(where.thread)
+        if interview and interview.candidate == person(who.team, who.user) and interview.phase not in OVER:
+            stop = Command(where.thread, id, interview.candidate, CommandName.STOP, time.time())
+            await self._engine.submit(f"stop:{id}", stop)
+        self._asides.begin(self._presence.idle(where))
+
+    async def _receive(self, said: Said, thread: str) -> None:
+        """Show that a message has arrived, and that it is being read."""
+        await self._presence.eyes(said.team, said.channel, said.ts)
+        await self._presence.thinking(place(thread))
+
+
+def _who(said: Said) -> Who:
+    return Who(said.team, said.user, said.channel)
+
+
+def _message(said: Said, thread: str) -> Message:
+    return Message(thread, said.ts, said.candidate, clean(said.text), float(said.ts), said.attachments)
+
+
+def _beside(said: Said) -> str:
+    """The note of which thread a message went to that was written in none."""
+    return f"beside:{said.ts}"
+
+
+def _starting(words: str) -> tuple[bool, str]:
+    """Whether somebody says outright that they want to start, and what else they say."""
+    first, _, rest = words.partition(" ")
+    return first.lower() in STARTERS, rest
+
+
+def _in_direct_messages(thread: str) -> bool:
+    return ours(thread) and place(thread).private
