@@ -10,13 +10,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import pytest
 from docket import Docket, ExecutionState
 
 from interviewer import embedded
-from interviewer.engine import Engine, Pace
+from interviewer.engine import A_WHILE, Engine, Pace
 from interviewer.model import Answer, Case, Command, CommandName, Inbound, Message, Preferences, Rating
 from interviewer.ports import Store, StoreUnavailable, final
 from interviewer.runner import Ports
@@ -40,6 +41,7 @@ from tests.fakes import (
 AT_ONCE = Pace(quiet=0)
 ONLY_TAKES_IN = Pace(quiet=0, works=False)
 THREAD = "discord:dm:42"
+PRIVATE = "I would rather not see this in a log"
 
 
 @pytest.fixture
@@ -320,6 +322,38 @@ async def test_an_errand_that_fails_is_tried_again_and_then_it_is_done(ports: Po
     assert shop.fails == 0
 
 
+async def test_an_errand_that_fails_for_good_is_told_which_try_is_its_last_and_the_worker_goes_on(
+    ports: Ports, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop, bakery = Shop(fails=100, how=Unpicklable), Shop()
+    async with Engine(ports, redis_url, AT_ONCE, errands={"buy": shop.buy, "bake": bakery.buy}) as engine:
+        await engine.ask("ada|e1", "buy", "bread")
+        await wait_until(lambda: put_back_after(engine, "errand|ada|e1", 1))
+        await due(engine, "errand|ada|e1", attempt=A_WHILE.attempts or 0)
+        await wait_until(lambda: failed(engine, "errand|ada|e1"))
+        assert shop.lasts == [False, True]
+        await engine.ask("ada|e2", "bake", "cake")
+        await wait_until(lambda: bakery.sold(1))
+    assert PRIVATE not in caplog.text
+    assert "buy failed: Unpicklable" in caplog.text
+    assert "in buy" in caplog.text, "where it failed"
+
+
+async def test_a_turn_that_raises_what_can_not_be_kept_comes_back_and_its_words_are_in_no_log(
+    ports: Ports, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    recovering = RecoveringRater(how=Unpicklable)
+    async with Engine(replace(ports, rater=recovering), redis_url, AT_ONCE) as engine:
+        await engine.submit("e0", start(THREAD))
+        await engine.submit("e1", message(THREAD, "m1", PRIVATE))
+        await posts(ports, 2)
+        await engine.submit("e2", message(THREAD, "m2", "two"))
+        await posts(ports, 3)
+    assert PRIVATE not in caplog.text
+    assert f"{THREAD} failed: Unpicklable" in caplog.text
+    assert "in rate" in caplog.text, "where it failed"
+
+
 async def test_an_errand_nobody_here_knows_is_put_back_for_a_newer_version_however_long_that_takes(
     ports: Ports, redis_url: str
 ) -> None:
@@ -482,12 +516,21 @@ class LateStore:
         return getattr(self.store, name)
 
 
+class Unpicklable(Exception):
+    """Holds what was said, and something nobody can pickle, as slack_sdk's errors do."""
+
+    def __init__(self) -> None:
+        super().__init__(PRIVATE)
+        self.lock = Lock()
+
+
 class Shop:
     """Where an errand leads: it keeps what was bought, is closed while held, and fails so many times."""
 
-    def __init__(self, fails: int = 0, held: bool = False) -> None:
+    def __init__(self, fails: int = 0, held: bool = False, how: Callable[[], Exception] = ArithmeticError) -> None:
         self.bought: list[str] = []
         self.fails = fails
+        self.how = how
         self.lasts: list[bool] = []
         self.asked, self.open = asyncio.Event(), asyncio.Event()
         if not held:
@@ -498,7 +541,7 @@ class Shop:
         self.asked.set()
         if self.fails:
             self.fails -= 1
-            raise ArithmeticError("no change")
+            raise self.how()
         await self.open.wait()
         self.bought.append(what)
 
@@ -556,6 +599,11 @@ async def done(engine: Engine, key: str) -> bool:
 async def over(engine: Engine, key: str) -> bool:
     execution = await docket(engine).get_execution(key)
     return execution is None or execution.state is ExecutionState.COMPLETED
+
+
+async def failed(engine: Engine, key: str) -> bool:
+    execution = await docket(engine).get_execution(key)
+    return execution is not None and execution.state is ExecutionState.FAILED
 
 
 async def put_back_after(engine: Engine, key: str, attempt: int) -> bool:
@@ -630,14 +678,15 @@ class SlowRater(EagerRater):
 class RecoveringRater:
     """Fails once."""
 
-    def __init__(self) -> None:
+    def __init__(self, how: Callable[[], Exception] = ArithmeticError) -> None:
         self.rater = EagerRater()
+        self.how = how
         self.failed = asyncio.Event()
 
     async def rate(self, case: Case, answer: Any) -> Any:
         if not self.failed.is_set():
             self.failed.set()
-            raise ArithmeticError("once")
+            raise self.how()
         yield await final(self.rater.rate(case, answer))
 
 

@@ -106,7 +106,7 @@ async def test_a_refused_app_token_ends_it_with_a_sentence(command: Command, sla
     async with command("slack", **settings) as process:
         code, errors = await ended(process)
     assert code == 2
-    assert errors == "Slack refused the connection (invalid_auth): `mockingbird doctor` says more.\n"
+    assert errors == "Slack refused SLACK_APP_TOKEN (invalid_auth): `mockingbird doctor` says more.\n"
 
 
 async def test_a_slack_that_is_not_there_ends_it_with_a_sentence(command: Command, slack: SlackServer) -> None:
@@ -123,13 +123,18 @@ async def test_it_can_be_ended_while_it_is_connecting(command: Command) -> None:
     async def opening(request: web.Request) -> web.Response:
         return web.json_response({"ok": True, "url": f"http://{request.host}/link"})
 
+    async def who(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
     async def link(_: web.Request) -> web.Response:
         asked.set()
         await asyncio.Event().wait()
         raise AssertionError
 
     application = web.Application()
-    application.add_routes([web.post("/api/apps.connections.open", opening), web.get("/link", link)])
+    application.add_routes(
+        [web.post("/api/auth.test", who), web.post("/api/apps.connections.open", opening), web.get("/link", link)]
+    )
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -386,4 +386,5 @@ def test_a_hundred_kilobytes_take_a_moment(piece: str) -> None:
     for make in makers:
         began = time.perf_counter()
         make(text)
-        assert time.perf_counter() - began < 4
+        # A guard that runs away takes minutes; how fast it is exactly depends on the machine.
+        assert time.perf_counter() - began < 20

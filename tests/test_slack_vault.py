@@ -399,6 +399,7 @@ async def test_what_a_newer_sdk_wrote_can_be_read(vault: Vault, url: str) -> Non
 @pytest.mark.parametrize(
     "keys",
     [[], "", KEY, ["nonsense"], [KEY, ""], [KEY, KEY[:-2]], [f"{KEY},{new_key()}"], ["é" * 44], [KEY.replace("=", "")]],
+    ids=["none", "empty", "no-list", "nonsense", "an-empty-one", "cut-off", "two-in-one", "no-base64", "unpadded"],
 )
 async def test_a_bad_key_is_refused_and_not_shown(redis: Any, keys: Sequence[str]) -> None:
     with pytest.raises(BadKey, match="`mockingbird slack key`") as caught:

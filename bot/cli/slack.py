@@ -4,9 +4,9 @@ import asyncio
 import json
 import logging
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -186,8 +186,22 @@ async def _serve(*, admit_only: bool) -> None:
 
     async with _until_told() as stop, _open(signed=False, admit_only=admit_only) as slack:
         out.print("[dim]Connecting to Slack…[/]")
-        await _accepted(slack, connects=True)
+        if not await _before(stop, _accepted(slack, connects=True)):
+            return
         await run(slack, stop, lambda: out.print("In Slack. Ctrl-C stops; what was begun is answered first."))
+
+
+async def _before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Whether the work was done before somebody wanted this process to end; what it raises is raised."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, stopping):
+        task.cancel()
+    await asyncio.wait({working, stopping})
+    if working.cancelled():
+        return False
+    working.result()
+    return True
 
 
 @asynccontextmanager

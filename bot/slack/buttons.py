@@ -54,8 +54,8 @@ def during(thread: str) -> Made:
 
 
 def ending(thread: str) -> Made:
-    """Below the question whether somebody really wants to end."""
-    return row(_end(thread))
+    """Below the question whether somebody really wants to end; Slack need not ask them once more."""
+    return row(button(END, "End", thread, style="danger"))
 
 
 def paused(thread: str) -> Made:

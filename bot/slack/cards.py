@@ -1,11 +1,12 @@
-"""Owns what a scorecard needs of Slack: its picture, the addresses of the messages it quotes, and its buttons."""
+"""Owns what a scorecard needs of Slack: its picture, its date, the addresses of the messages it quotes, and its buttons."""
 
 import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -13,12 +14,14 @@ from slack_sdk.errors import SlackApiError
 from bot.picture import picture
 from bot.slack import buttons, scorecard, views
 from bot.slack.clients import Api
-from bot.slack.places import Place, place
+from bot.slack.places import Place, place, user
 from bot.slack.rendering import Outgoing
 from interviewer.model import Scorecard
+from interviewer.ports import Store
 
 logger = logging.getLogger(__name__)
 
+UNDRAWN = "Your scorecard is ready, but I could not lay it out here. Full report, below, has all of it."
 LOOKS, PAUSE = 6, 0.5
 """How often, and how many seconds apart, Slack is asked whether it has taken a picture in: it does so after it has said yes."""
 
@@ -26,9 +29,37 @@ LOOKS, PAUSE = 6, 0.5
 async def message(client: Api, thread: str, card: Scorecard, on: date) -> Outgoing:
     """A scorecard, its quotes linked and its picture uploaded where Slack lets us. `on` is the day it is of."""
     links, shown = await asyncio.gather(links_of(client, place(thread), card), upload(client, card, on))
-    disputable = bool(views.disputable(card))
-    rows = (buttons.afterwards(thread, disputable), buttons.feedback(thread))
-    return Outgoing(scorecard.notice(card), scorecard.blocks(card, links, shown), rows)
+    try:
+        rows = (buttons.afterwards(thread, bool(views.disputable(card))), buttons.feedback(thread))
+        return Outgoing(scorecard.notice(card), scorecard.blocks(card, links, shown), rows)
+    except Exception as problem:  # it must not be tried for ever; the report is made in another way
+        logger.exception("A scorecard could not be rendered: %s", type(problem).__name__, exc_info=False)
+        block = {"type": "section", "text": {"type": "mrkdwn", "text": UNDRAWN}}
+        return Outgoing(UNDRAWN, (block,), (buttons.afterwards(thread, disputable=False), buttons.feedback(thread)))
+
+
+async def day(client: Api, store: Store, thread: str, candidate: str) -> date:
+    """The day the interview in a thread began, where its candidate is."""
+    transcript = await store.transcript(thread)
+    return datetime.fromtimestamp(transcript[0].at, await zone_of(client, store, candidate)).date()
+
+
+async def zone_of(client: Api, store: Store, candidate: str) -> tzinfo:
+    """The time zone somebody chose, else that of their Slack profile; UTC if neither is known."""
+    name = (await store.preferences(candidate)).zone
+    if not name:
+        with suppress(SlackApiError, aiohttp.ClientError, TimeoutError):
+            response: Any = await client.users_info(user=user(candidate))
+            name = str(response["user"].get("tz") or "")
+    return zone(name)
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone of this name; UTC for one that is not known here."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
 
 
 async def links_of(client: Api, where: Place, card: Scorecard) -> Mapping[str, str]:
@@ -49,9 +80,14 @@ async def permalink(client: Api, channel: str, ts: str) -> str:
 
 async def upload(client: Api, card: Scorecard, on: date) -> str | None:
     """The id of the scorecard's picture; None where Slack won't take it."""
+    try:
+        drawn = await picture(card, on)
+    except Exception as problem:
+        logger.exception("A scorecard could not be drawn: %s", type(problem).__name__, exc_info=False)
+        return None
     with suppress(SlackApiError, aiohttp.ClientError, TimeoutError):
         response: Any = await client.files_upload_v2(
-            content=await picture(card, on), filename="scorecard.png", title=f"Scorecard: {card.title}"
+            content=drawn, filename="scorecard.png", title=f"Scorecard: {card.title}"
         )
         id = cast("str", response["files"][0]["id"])
         await _taken_in(client, id)

@@ -10,10 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
 from typing import Any, TypeVar
 from zlib import crc32
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import aiohttp
 from pydantic import TypeAdapter
@@ -21,7 +19,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.commands import Wish
 from bot.markdown import report
-from bot.people import Sitting, choose, export, settings, sitting
+from bot.people import choose, export, settings, sitting
 from bot.picture import alt_text
 from bot.slack import buttons, cards, scorecard
 from bot.slack.clients import NOT_HERE, Api, Clients, NotInstalled, error, passing
@@ -225,6 +223,8 @@ class Errands:
                 )
         told = f"{asked.text}\n\n{HELLO}" if asked.text else HELLO
         await self.post(client, asked, asked.channel, asked.thread, escape(told), (buttons.welcome(),))
+        # Nothing is kept of somebody who only said hello, or was forgotten a moment ago.
+        await self.store.note(person(asked.team, asked.user), {f"{SENT}{asked.key}": ""})
 
     async def card(self, client: Api, asked: Errand) -> None:
         """The scorecard of an interview once more, to its candidate."""
@@ -233,7 +233,8 @@ class Errands:
             await self._tell(client, asked, NOT_KEPT)
             return
         channel = await direct(client, asked.user)
-        message = await cards.message(client, asked.thread, found.card, await self._day(client, asked, found))
+        on = await cards.day(client, self.store, asked.thread, found.interview.candidate)
+        message = await cards.message(client, asked.thread, found.card, on)
         if found.interview.phase is Phase.FINISHED:
             message = message.with_actions(buttons.closed_card(asked.thread), buttons.feedback(asked.thread))
         await self.platform.send(client, person(asked.team, asked.user), Letter(asked.key, channel, "", message))
@@ -246,7 +247,7 @@ class Errands:
             return
         where = place(asked.thread)
         channel, into = (where.channel, where.ts) if where.private else (await direct(client, asked.user), None)
-        zone = await self._zone(client, asked)
+        zone = await cards.zone_of(client, self.store, found.interview.candidate)
         written = report(
             found.card,
             await self.store.transcript(asked.thread),
@@ -262,7 +263,8 @@ class Errands:
         if not found or not found.card:
             await self._tell(client, asked, NOT_KEPT)
             return
-        picture = await cards.upload(client, found.card, await self._day(client, asked, found))
+        on = await cards.day(client, self.store, asked.thread, found.interview.candidate)
+        picture = await cards.upload(client, found.card, on)
         said = {"type": "section", "text": {"type": "mrkdwn", "text": f"<@{asked.user}> shares a scorecard:"}}
         message = Outgoing(escape(alt_text(found.card)), (said, *scorecard.shared(found.card, picture)))
         letter = Letter(asked.key, asked.channel, "", message)
@@ -287,15 +289,6 @@ class Errands:
             content=content.encode(), filename=name, title=name, channel=channel, thread_ts=thread
         )
         await self.store.note(who, {f"{SENT}{asked.key}": f"{time.time():.6f}"})
-
-    async def _day(self, client: Api, asked: Errand, found: Sitting) -> date:
-        """The day an interview began, where its candidate is."""
-        return datetime.fromtimestamp(found.began, await self._zone(client, asked)).date()
-
-    async def _zone(self, client: Api, asked: Errand) -> tzinfo:
-        likes = await self.store.preferences(person(asked.team, asked.user))
-        name = likes.zone or (await self._profile(client, asked.user)).get("tz") or "UTC"
-        return zone(name)
 
     async def post(
         self, client: Api, asked: Opening | Errand, channel: str, thread: str, told: str, actions: Sequence[Block] = ()
@@ -326,11 +319,3 @@ def is_guest(profile: Mapping[str, Any]) -> bool:
 def is_stranger(profile: Mapping[str, Any]) -> bool:
     """Whether somebody is not of the workspace at all: met over Slack Connect, or a machine."""
     return any(profile.get(mark) for mark in ("is_stranger", "is_bot"))
-
-
-def zone(name: str) -> tzinfo:
-    """The time zone of this name; UTC for one that is not known here."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC

@@ -9,7 +9,7 @@ from bot.slack.asides import Asides, Who
 from bot.slack.errands import Errand, Opening, have_done, have_opened
 from bot.slack.places import Place, ours, person, place
 from bot.slack.presence import Presence
-from bot.slack.steering import bare_command, ends, really_end, steer, wrong
+from bot.slack.steering import STANDS_STILL, bare_command, ends, really_end, steer, wrong
 from bot.text import clean
 from interviewer.engine import Engine
 from interviewer.model import Command, CommandName, Correction, Message
@@ -21,6 +21,7 @@ SETTLING = 600.0
 STARTERS = ("start", "interview", "practise", "practice", "begin")
 LONGEST_WISH = 6
 """Words; more is a sentence."""
+BESIDE = "beside:"
 ASKING = frozenset({"help", "hi", "hello", "hey", "?"})
 NO_INTERVIEW = "No interview of yours is running. `/interview start` begins one."
 IN_PRIVATE = "Your interview opens in our direct messages, where nobody else reads along."
@@ -54,8 +55,12 @@ class Hearing:
             if interview and ends(typed.name, interview):
                 self._asides.tell(_who(said), "End the interview here?", thread, really_end(thread))
                 return True
+            problem = interview and wrong(typed.name, interview)
+            if problem == STANDS_STILL:
+                self._asides.tell(_who(said), problem, thread)
+                return True
             # One that means nothing now may still be meant as an answer.
-            if interview and not wrong(typed.name, interview):
+            if interview and not problem:
                 await steer(self._engine, thread, said.candidate, typed, said.event)
                 return True
         if not said.private and await self._store.holder(thread) != said.candidate:
@@ -75,7 +80,7 @@ class Hearing:
             thread = await unfinished(self._store, said.candidate, _in_direct_messages, debriefs=False)
             if thread:
                 # Written beside the thread instead of in it: an answer all the same, and still theirs to correct.
-                await self._store.note(said.candidate, {_beside(said): thread})
+                await self._note_beside(said, thread)
                 await self._heard(said, thread)
                 return
         if wished is None:
@@ -87,6 +92,12 @@ class Hearing:
         await have_opened(self._engine, Opening(said.event, said.team, said.user, wished, *where, reply=said.channel))
         if not said.private:
             self._asides.tell(_who(said), IN_PRIVATE, said.where.thread if said.thread else "")
+
+    async def _note_beside(self, said: Said, thread: str) -> None:
+        """Keep to which thread a message went that was written in none, and no longer than the thread is kept."""
+        notes, kept = await self._store.notes(said.candidate), await self._store.threads(said.candidate)
+        over = {name: "" for name, into in notes.items() if name.startswith(BESIDE) and into not in kept}
+        await self._store.note(said.candidate, {**over, _beside(said): thread})
 
     def _wish(self, starting: bool, rest: str, words: str) -> tuple[Wish | None, str]:
         """What somebody wishes for, or why it was not understood; neither for a hello or a sentence."""
@@ -125,6 +136,9 @@ class Hearing:
                     self._asides.begin(self._receive(said, thread))
                 return
         await self._engine.submit(id, correction)
+        if changed.deleted:
+            # No reply may come to end the status.
+            self._asides.begin(self._presence.idle(place(thread)))
 
     async def _theirs(self, said: Said, thread: str, *, deleted: bool) -> bool:
         """Whether a change matters: an edit in an interview that is open, a deletion in any that is kept."""
@@ -158,7 +172,7 @@ def _message(said: Said, thread: str) -> Message:
 
 def _beside(said: Said) -> str:
     """The note of which thread a message went to that was written in none."""
-    return f"beside:{said.ts}"
+    return f"{BESIDE}{said.ts}"
 
 
 def _starting(words: str) -> tuple[bool, str]:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import aiohttp
@@ -76,15 +75,12 @@ class SlackPlatform:
     async def post(self, post: Post) -> None:
         where = place(post.thread)
         try:
-            client = await self._clients.of(where.team)
-            await self._post(client, where, post)
+            await self._post_or_go_on_without(await self._clients.of(where.team), where, post)
         except NotInstalled as problem:
             raise Undeliverable(str(problem)) from problem
         except SlackApiError as problem:
             if passing(problem):
                 raise
-            if error(problem) in GONE and not where.private:
-                self._aside(self._tell_gone(post))
             raise Undeliverable(f"Slack says {error(problem)}") from problem
         self._aside(self._presence.ready(where))
 
@@ -106,6 +102,14 @@ class SlackPlatform:
             raise Unfetchable(attachment.name) from problem
 
     # --- one post ---
+
+    async def _post_or_go_on_without(self, client: Api, where: Place, post: Post) -> None:
+        try:
+            await self._post(client, where, post)
+        except SlackApiError as problem:
+            if error(problem) in GONE and not where.private:
+                await self._go_on_without(client, where, post)
+            raise
 
     async def _post(self, client: Api, where: Place, post: Post) -> None:
         notes = dict(await self._store.notes(post.thread))
@@ -139,7 +143,8 @@ class SlackPlatform:
         channel, thread = where.channel, where.ts
         if not where.private:
             channel, thread = await direct(client, user(post.candidate)), ""
-        message = await cards.message(client, post.thread, card, datetime.fromtimestamp(post.turn.at, UTC).date())
+        on = await cards.day(client, self._store, post.thread, post.candidate)
+        message = await cards.message(client, post.thread, card, on)
         letter = Letter(f"{post.key}/card", channel, thread, message)
         ts, form = await self._send(client, post.thread, letter, notes, kept=True)
         await self._strip(client, post.thread, notes, letter.channel, ts, form)
@@ -154,14 +159,15 @@ class SlackPlatform:
         if before and before["ts"] != ts:
             self._aside(client.chat_update(**before))
 
-    async def _tell_gone(self, post: Post) -> None:
-        """Tell a candidate, once, that their channel is closed to the interview."""
-        if TOLD in await self._store.notes(post.thread):
-            return
-        await self._store.note(post.thread, {TOLD: "1"}, kept=True)
-        with suppress(SlackApiError, NotInstalled, aiohttp.ClientError, TimeoutError):
-            client = await self._clients.of(place(post.thread).team)
-            await client.chat_postMessage(channel=await direct(client, user(post.candidate)), text=GONE_TEXT)
+    async def _go_on_without(self, client: Api, where: Place, post: Post) -> None:
+        """Tell a candidate, once, that their channel is closed to the interview; their scorecard they get all the same."""
+        notes = await self._store.notes(post.thread)
+        if post.scorecard:
+            await self._hand_over(client, where, post, post.scorecard, notes)
+        elif TOLD not in notes:
+            await self._store.note(post.thread, {TOLD: "1"}, kept=True)
+            with suppress(SlackApiError, aiohttp.ClientError, TimeoutError):
+                await client.chat_postMessage(channel=await direct(client, user(post.candidate)), text=GONE_TEXT)
 
     # --- letters ---
 

@@ -5,9 +5,11 @@ from contextlib import suppress
 
 from slack_sdk.errors import SlackApiError
 
-from bot.slack.clients import Api, Clients, passing
+from bot.slack.clients import NOT_HERE, Api, Clients, error
 from bot.slack.places import Place
 
+NEVER = NOT_HERE | {"missing_scope"}
+"""Refusals that say something of the whole workspace; every other one is about this thread or this moment."""
 READING = ("Reading your answer…", "Weighing what you said…", "Choosing what to ask next…")
 
 
@@ -53,5 +55,5 @@ class Presence:
         try:
             await client.agents_sessions_setStatus(channel_id=where.channel, thread_ts=where.ts, status=status)
         except SlackApiError as problem:
-            if not passing(problem):
+            if error(problem) in NEVER:
                 self._without.add(where.team)

@@ -18,7 +18,7 @@ from bot.people import FEEDBACK, Sitting, sitting, sittings, unfinished
 from bot.slack import buttons, cards, home, views
 from bot.slack.asides import Asides, Who
 from bot.slack.clients import Api
-from bot.slack.errands import Errand, Errands, Opening, have_done, have_opened, zone
+from bot.slack.errands import Errand, Errands, Opening, have_done, have_opened
 from bot.slack.places import ours, place, team
 from bot.slack.steering import COMMAND_OF, IS_CLOSED, ends, really_end, steer, wrong
 from bot.slack.text import escape, mrkdwn, unescape
@@ -149,7 +149,7 @@ class Reception:
             verdict = "not finished"
             if each.card:
                 verdict = f"{each.card.verdict}, {each.card.overall} of 5" if each.card.verdict else "no verdict"
-            day = home.day(each.began, zone((await self._store.preferences(who.candidate)).zone or "UTC"))
+            day = home.day(each.began, cards.zone((await self._store.preferences(who.candidate)).zone or "UTC"))
             lines.append(f"• {mrkdwn(each.title)}, {each.interview.settings.level}, {day}: {verdict}")
         return "\n".join(lines)
 

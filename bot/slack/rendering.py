@@ -49,8 +49,11 @@ class Outgoing:
         """The same message in ever plainer blocks: where Slack refuses one form, the next is sent."""
         rows = tuple(block for block in self.actions if block["type"] == "actions")
         classic = tuple(known for block in self.blocks for known in _classic(block))
+        # A picture that Slack has not taken in is no reason to do without the rest.
+        pictureless = tuple(block for block in self.blocks if block["type"] != "image")
         return (
             self,
+            *([Outgoing(self.text, pictureless, self.actions)] if len(pictureless) < len(self.blocks) else []),
             Outgoing(self.text, classic[:MOST], rows),
             Outgoing(self.text, _sections(self.text), rows),
         )

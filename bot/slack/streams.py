@@ -50,6 +50,7 @@ class Streams:
         self._clients = clients
         self._store = store
         self._streams: dict[str, Stream] = {}
+        self._ending: set[asyncio.Task[str]] = set()
         self._without: set[str] = set()
         """Workspaces whose Slack does not stream: there the message is edited."""
 
@@ -57,6 +58,7 @@ class Streams:
         """Begin nothing more and wait for what was begun."""
         for thread in list(self._streams):
             await self._close(self._streams.pop(thread))
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     def come(self, thread: str, candidate: str, text: str) -> None:
         """This much of the reply has come."""
@@ -70,6 +72,13 @@ class Streams:
     async def ended(self, client: Api, thread: str, notes: Mapping[str, str]) -> str:
         """The ts of what was being worded in a thread, in the end a message like any other; "" if there is none. It may be a
         dead worker's: then it is in the notes."""
+        # A turn of somebody who is forgotten is cut off, and nobody comes back to stop what it was saying.
+        ending = asyncio.create_task(self._end(client, thread, notes))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        return await asyncio.shield(ending)
+
+    async def _end(self, client: Api, thread: str, notes: Mapping[str, str]) -> str:
         stream = self._streams.pop(thread, None)
         ts = notes.get(NOTE, "")
         if stream:
