@@ -20,16 +20,16 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "(event `message.channels`), and to see there whether a message of its own arrived that was cut off "
         "(`conversations.replies`, `conversations.history`).",
         "groups:history": "The same in a private channel the bot was added to (event `message.groups`).",
-        "chat:write": "To ask questions, reply and show the scorecard (`chat.postMessage`, `chat.update`, streaming), and to say that a "
-        "reply is being prepared (`agents.sessions.setStatus`).",
+        "chat:write": "To ask questions, reply and show the scorecard (`chat.postMessage`, `chat.update`, streaming), "
+        "and to say that a reply is being prepared (`agents.sessions.setStatus`).",
         "commands": "To offer `/interview`.",
         "im:history": "To hear what a candidate writes to the bot in a direct message (event `message.im`), and to see "
         "whether a message of its own arrived that was cut off (`conversations.replies`, `conversations.history`).",
         "im:write": "To open a direct message with somebody who asks for an interview elsewhere (`conversations.open`).",
         "files:write": "To post the scorecard's picture, the full report and the export of what is kept of a person "
         "(`files.getUploadURLExternal`, `files.completeUploadExternal`).",
-        "files:read": "To fetch a text, a picture or a voice clip that the candidate attaches to an answer, and to wait until Slack "
-        "has taken in the scorecard's picture (`files.info`).",
+        "files:read": "To fetch a text, a picture or a voice clip that the candidate attaches to an answer, "
+        "and to wait until Slack has taken in the scorecard's picture (`files.info`).",
         "reactions:write": "To mark a message as seen while a reply is being prepared (`reactions.add`).",
         "users:read": "To know a person's time zone, and whether they are a guest of the workspace (`users.info`).",
     }
