@@ -17,7 +17,7 @@ interview: $(VENV)/.interview ## hold an interview in this terminal (CHAT="--lev
 	@$(BIN)/mockingbird chat $(CHAT)
 
 test: $(VENV)/.dev ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev ## ruff, pyright, import-linter and the bank's own lint
 	$(BIN)/ruff check .

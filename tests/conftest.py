@@ -19,7 +19,9 @@ from tests.fakes import redis_client, wait_until
 # No test may find a key or a provider of the machine it runs on, and neither may the processes it starts.
 os.environ["MOCKINGBIRD_ENV"] = os.devnull
 for name in [
-    name for name in os.environ if name.startswith(("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "TOKENS_", "MODEL_", "SLACK_"))
+    name
+    for name in os.environ
+    if name.startswith(("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "TOKENS_", "MODEL_", "SLACK_"))
 ]:
     del os.environ[name]
 for name in ("INTERVIEW_MODEL", "RATER_MODEL", "FALLBACK_MODEL", "VISION_MODEL", "TRANSCRIPTION_MODEL"):

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import socket
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -54,8 +55,8 @@ class Request:
 @dataclass(frozen=True)
 class Reply:
     """What the server does. `chunks`: the pieces of a stream (None: the words of `text`); `delay`: seconds before the first
-    byte; `body`: sent as it is; `drop_after`: chunks after which the connection is cut; `endless` and `hang`: it streams for
-    ever, as fast as it is read, and never answers, until the client goes away."""
+    byte; `body`: sent as it is; `drop_after`: chunks after which the connection is cut, once `drop_when` is set; `endless` and
+    `hang`: it streams for ever, as fast as it is read, and never answers, until the client goes away."""
 
     text: str = ""
     chunks: Sequence[str] | None = None
@@ -66,6 +67,7 @@ class Reply:
     body: str | None = None
     refusal: str | None = None
     drop_after: int | None = None
+    drop_when: threading.Event | None = None
     endless: bool = False
     hang: bool = False
 
@@ -272,6 +274,8 @@ async def _stream(request: Request, reply: Reply, usage: Mapping[str, Any]) -> A
     pieces = cycle(reply.pieces or ("on ",)) if reply.endless else reply.pieces
     for number, piece in enumerate(pieces):
         if number == reply.drop_after:
+            if reply.drop_when:
+                await asyncio.to_thread(reply.drop_when.wait, 60)
             raise ConnectionAbortedError
         yield event({"content": piece})
         if reply.endless:

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
@@ -218,13 +219,15 @@ class Capricious:
 
     def __init__(self) -> None:
         self.failing = False
+        self.seen = threading.Event()
+        """Set when what it said before it failed has been seen."""
 
     def __call__(self, request: Request) -> Reply:
         if request.schema:
             return Reply(status=500) if self.failing else Reply(EMPTY)
         told = request.messages[-1][1]
         ask = told.partition("ask: ")[2].partition("\n")[0] or "Carry on with what you have in mind."
-        return Reply(f"Marvellously: {ask}", drop_after=3 if self.failing else None)
+        return Reply(f"Marvellously: {ask}", drop_after=3 if self.failing else None, drop_when=self.seen)
 
 
 EMPTY = '{"intent": "answer", "covered": [], "wrong": [], "fact": ""}'
@@ -244,7 +247,9 @@ def test_a_model_that_dies_in_mid_answer_is_replaced_and_that_is_said_once_and_o
         chat.sees("Marvellously", PROMPT)
         model.failing = True
         chat.sends("The ledger keeps two entries for each movement of money, and they always add up to nothing.")
-        chat.sees("Marvellously", "Interviewer")  # seen while it came, and then withdrawn
+        chat.sees("Marvellously")  # seen while it came, and then withdrawn
+        model.seen.set()
+        chat.sees("Interviewer")
         chat.sees("can't be reached right now", "nothing you said is lost", PROMPT)
         chat.sends("Money that was taken twice is found by a comparison with the bank's file every night.")
         chat.sees("Interviewer", PROMPT)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import pytest
@@ -63,6 +64,7 @@ async def test_the_server_outlives_a_killed_user_with_all_that_was_written(tmp_p
     code = """
 import asyncio, os, signal, sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from interviewer import embedded
 from interviewer.store import RedisStore
 from tests.fakes import message
@@ -115,9 +117,16 @@ async def test_a_data_path_may_contain_anything(tmp_path: Path, name: str) -> No
         assert await store.admit("e1", message("thread", "m1"))
 
 
-async def test_a_long_data_path_gets_a_short_private_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime = tmp_path / "run"
-    runtime.mkdir()
+@pytest.fixture
+def runtime() -> Generator[Path]:
+    """A folder with a short name, as the one for sockets has."""
+    with TemporaryDirectory(prefix="mb", dir="/tmp") as short:
+        yield Path(short)
+
+
+async def test_a_long_data_path_gets_a_short_private_socket(
+    tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     long = tmp_path / ("deep" * 20)
     async with embedded.running(long) as server:
@@ -127,9 +136,11 @@ async def test_a_long_data_path_gets_a_short_private_socket(tmp_path: Path, monk
         assert (long / "valkey" / "appendonlydir").is_dir()
 
 
-async def test_a_socket_directory_open_to_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    shared = tmp_path / f"mockingbird-{os.getuid()}"
+async def test_a_socket_directory_open_to_others_is_refused(
+    tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    shared = runtime / f"mockingbird-{os.getuid()}"
     shared.mkdir()
     shared.chmod(0o777)
     with pytest.raises(EmbeddedError, match="not a directory private to you"):

@@ -571,6 +571,7 @@ READING: Mapping[str, Callable[[Any, bytes], Awaitable[Any]]] = {
     "set": lambda redis, key: redis.smembers(key),
     "zset": lambda redis, key: redis.zrange(key, 0, -1),
     "stream": lambda redis, key: redis.xrange(key),
+    "none": lambda redis, key: redis.get(key),  # gone since it was found
 }
 
 
