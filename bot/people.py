@@ -100,7 +100,7 @@ async def choose(
     return pick(bank, level, seen, seed, among, weak(cards[::-1]))
 
 
-def settings(question: str, wish: Wish, likes: Preferences) -> Settings:
+def settings(question: str, wish: Wish | Preferences, likes: Preferences) -> Settings:
     """What was wished for, then what the person likes, then what is usual."""
     return Settings(
         question,

@@ -13,8 +13,10 @@ import pytest
 from redis.exceptions import ConnectionError  # noqa: A004
 
 from interviewer import embedded
+from interviewer.questions import Bank
 from interviewer.store import RedisStore
 from tests.fakes import redis_client, wait_until
+from tests.slack import SlackServer, User
 
 # No test may find a key or a provider of the machine it runs on, and neither may the processes it starts.
 os.environ["MOCKINGBIRD_ENV"] = os.devnull
@@ -26,6 +28,11 @@ for name in [
     del os.environ[name]
 for name in ("INTERVIEW_MODEL", "RATER_MODEL", "FALLBACK_MODEL", "VISION_MODEL", "TRANSCRIPTION_MODEL"):
     os.environ.pop(name, None)
+
+# Only now: settings look for their file when they are imported.
+from bot.slack.service import Slack  # noqa: E402
+from bot.wiring import Interviewer  # noqa: E402
+from tests.slack_bot import known_by, over_socket, settings  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -116,3 +123,37 @@ async def _stop(directory: Path) -> bool:
 def embeddings(pytestconfig: pytest.Config) -> Path:
     """A folder in which what the models make of a guide is kept between test runs."""
     return pytestconfig.rootpath / ".pytest_cache" / "embeddings"
+
+
+@pytest.fixture
+async def slack() -> AsyncGenerator[SlackServer]:
+    """A Slack with the app installed."""
+    async with SlackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def ana(slack: SlackServer) -> User:
+    """Somebody in that Slack."""
+    return slack.adds_user("ana")
+
+
+@pytest.fixture
+def leads(embeddings: Path) -> Interviewer:
+    """Who leads interviews without a language model."""
+    return known_by(embeddings)[0]
+
+
+@pytest.fixture
+def known(embeddings: Path) -> Bank:
+    """The bank as it ships."""
+    return known_by(embeddings)[1]
+
+
+@pytest.fixture
+async def bot(
+    slack: SlackServer, embeddings: Path, redis_url: str, leads: Interviewer, known: Bank
+) -> AsyncGenerator[Slack]:
+    """The bot in that Slack, over Socket Mode."""
+    async with over_socket(settings(slack, embeddings), redis_url, leads, known) as running:
+        yield running

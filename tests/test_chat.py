@@ -42,7 +42,7 @@ class Terminal:
             cwd=ROOT,
             env=environment,
             encoding="utf-8",
-            timeout=20,
+            timeout=60,  # a machine may have much else to do
             dimensions=(50, 200),
         )
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ from interviewer.ports import Store
 from interviewer.questions import Bank, UnknownQuestion, data_root
 from interviewer.runner import run_turn
 from interviewer.store import RedisStore
-from tests.slack_bot import Interviewer, known_by
+from tests.slack_bot import Interviewer
 
 ANA, BEN = "slack:T1:U1", "slack:T1:U2"
 QUESTION = "apple-task-scheduler"
@@ -36,16 +35,6 @@ LEASE = (
     "A worker takes a job under a lease that it renews while it runs; if the machine dies the lease lapses and another "
     "worker gets the job."
 )
-
-
-@pytest.fixture
-def leads(embeddings: Path) -> Interviewer:
-    return known_by(embeddings)[0]
-
-
-@pytest.fixture
-def known(embeddings: Path) -> Bank:
-    return known_by(embeddings)[1]
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -28,17 +28,6 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture
-async def slack() -> AsyncGenerator[SlackServer]:
-    async with SlackServer() as slack:
-        yield slack
-
-
-@pytest.fixture
-def ana(slack: SlackServer) -> User:
-    return slack.adds_user("ana")
-
-
-@pytest.fixture
 async def seat(slack: SlackServer, ana: User, redis_url: str, embeddings: Path) -> AsyncGenerator[Seat]:
     """A seat in an interview whose candidate types in bursts."""
     async with over_socket(settings(slack, embeddings), redis_url, *known_by(embeddings), TYPING):

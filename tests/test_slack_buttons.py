@@ -19,7 +19,7 @@ from interviewer.model import Interview, Phase
 from interviewer.questions import Bank
 from tests.slack import Channel, Json, SlackServer, User, text_of
 from tests.slack import buttons as pressable
-from tests.slack_bot import Interviewer, Table, known_by, over_socket, settings
+from tests.slack_bot import Interviewer, Table, over_socket, settings
 
 START = "start apple-task-scheduler senior"
 ANSWER = (
@@ -27,35 +27,6 @@ ANSWER = (
     "picks the job up. The old worker may still be alive, so every write carries a fencing number and stale ones are refused."
 )
 DURING = {buttons.HINT, buttons.TIME, buttons.NEXT, buttons.PAUSE, buttons.END}
-
-
-@pytest.fixture
-def leads(embeddings: Path) -> Interviewer:
-    return known_by(embeddings)[0]
-
-
-@pytest.fixture
-def known(embeddings: Path) -> Bank:
-    return known_by(embeddings)[1]
-
-
-@pytest.fixture
-async def slack() -> AsyncGenerator[SlackServer]:
-    async with SlackServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def bot(
-    slack: SlackServer, embeddings: Path, redis_url: str, leads: Interviewer, known: Bank
-) -> AsyncGenerator[Slack]:
-    async with over_socket(settings(slack, embeddings), redis_url, leads, known) as running:
-        yield running
-
-
-@pytest.fixture
-def ana(slack: SlackServer) -> User:
-    return slack.adds_user("ana")
 
 
 @pytest.fixture

@@ -51,12 +51,6 @@ def command(tmp_path: Path, embeddings: Path) -> Command:
     return run
 
 
-@pytest.fixture
-async def slack() -> AsyncGenerator[SlackServer]:
-    async with SlackServer() as slack:
-        yield slack
-
-
 def told(slack: SlackServer, *names: str) -> dict[str, str]:
     return {name: slack.environment()[name] for name in names}
 

@@ -18,40 +18,11 @@ from interviewer.model import Format, Level, Mode, Phase
 from interviewer.questions import Bank
 from tests.slack import Channel, Delivery, Json, SlackServer, User, text_of
 from tests.slack import buttons as pressable
-from tests.slack_bot import Interviewer, Table, known_by, over_socket, settings
+from tests.slack_bot import Interviewer, Table, over_socket, settings
 
 QUESTION = "apple-task-scheduler"
 SLACKS_PATIENCE = 3.0
 """Seconds for which Slack waits for an answer to a command."""
-
-
-@pytest.fixture
-def leads(embeddings: Path) -> Interviewer:
-    return known_by(embeddings)[0]
-
-
-@pytest.fixture
-def known(embeddings: Path) -> Bank:
-    return known_by(embeddings)[1]
-
-
-@pytest.fixture
-async def slack() -> AsyncGenerator[SlackServer]:
-    async with SlackServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def bot(
-    slack: SlackServer, embeddings: Path, redis_url: str, leads: Interviewer, known: Bank
-) -> AsyncGenerator[Slack]:
-    async with over_socket(settings(slack, embeddings), redis_url, leads, known) as running:
-        yield running
-
-
-@pytest.fixture
-def ana(slack: SlackServer) -> User:
-    return slack.adds_user("ana")
 
 
 async def told(slack: SlackServer, who: User, text: str, channel: Channel | None = None) -> Json:

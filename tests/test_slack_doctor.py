@@ -67,12 +67,6 @@ def doctor(tmp_path: Path, embeddings: Path) -> Doctor:
     return run
 
 
-@pytest.fixture
-async def slack() -> AsyncGenerator[SlackServer]:
-    async with SlackServer() as slack:
-        yield slack
-
-
 def told(slack: SlackServer, *names: str, **more: str) -> dict[str, str]:
     """The settings of these names, and where this Slack is."""
     known = slack.environment()

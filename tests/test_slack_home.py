@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +17,11 @@ from interviewer.questions import Bank
 from tests.fakes import wait_until
 from tests.slack import Json, SlackServer, User, text_of
 from tests.slack import buttons as pressable
-from tests.slack_bot import Interviewer, Table, known_by, over_socket, settings
+from tests.slack_bot import Interviewer, Table, over_socket, settings
 
 START = "start apple-task-scheduler senior"
 ANSWER = "A worker holds each job under a lease, and when the lease runs out another worker takes the job over."
 WEEK = 7 * 24 * 3600
-
-
-@pytest.fixture
-def leads(embeddings: Path) -> Interviewer:
-    return known_by(embeddings)[0]
-
-
-@pytest.fixture
-def known(embeddings: Path) -> Bank:
-    return known_by(embeddings)[1]
-
-
-@pytest.fixture
-async def slack() -> AsyncGenerator[SlackServer]:
-    async with SlackServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def bot(
-    slack: SlackServer, embeddings: Path, redis_url: str, leads: Interviewer, known: Bank
-) -> AsyncGenerator[Slack]:
-    async with over_socket(settings(slack, embeddings), redis_url, leads, known) as running:
-        yield running
 
 
 @pytest.fixture

@@ -24,17 +24,6 @@ WITHIN = 3.0
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.fixture
-async def slack() -> AsyncGenerator[SlackServer]:
-    async with SlackServer() as slack:
-        yield slack
-
-
-@pytest.fixture
-def ana(slack: SlackServer) -> User:
-    return slack.adds_user("ana")
-
-
 @asynccontextmanager
 async def open_for(way: str, slack: SlackServer, url: str, cache: Path) -> AsyncGenerator[None]:
     """The bot, reached the one way or the other."""

@@ -28,33 +28,12 @@ from interviewer.questions import Bank
 from tests.conftest import free_ports
 from tests.fakes import wait_until
 from tests.slack import SlackServer, User
-from tests.slack_bot import Interviewer, Table, known_by, over_http, settings
+from tests.slack_bot import Interviewer, Table, over_http, settings
 
 START = "start apple-task-scheduler senior"
 SDK_LAGS_BEHIND = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
 """slack_sdk exchanges codes in a way that the next aiohttp will not know any more."""
 CHALLENGE = json.dumps({"type": "url_verification", "token": "t", "challenge": "3eZbrw1aB"}).encode()
-
-
-@pytest.fixture
-def leads(embeddings: Path) -> Interviewer:
-    return known_by(embeddings)[0]
-
-
-@pytest.fixture
-def known(embeddings: Path) -> Bank:
-    return known_by(embeddings)[1]
-
-
-@pytest.fixture
-async def slack() -> AsyncGenerator[SlackServer]:
-    async with SlackServer() as server:
-        yield server
-
-
-@pytest.fixture
-def ana(slack: SlackServer) -> User:
-    return slack.adds_user("ana")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bot.commands import Persona, Wish
 from bot.settings import Settings as Environment
-from interviewer.model import Format, Level, Mode, Settings
+from interviewer.model import Format, Level, Mode, Preferences, Settings
 from interviewer.questions import Bank, data_root, load_bank
 
 if TYPE_CHECKING:
@@ -60,13 +60,11 @@ class Asked:
 
     def settings(self, question: str, chosen: Wish) -> Settings:
         """What was asked for, then what was wished for, then what is usual."""
-        return Settings(
-            question,
-            self.level or chosen.level or Level.SENIOR,
-            self.mode or chosen.mode or Mode.PRACTICE,
-            self.format or chosen.format or Format.STANDARD,
-            self.persona or chosen.persona or Persona.CALM,
-        )
+        from bot.people import settings
+
+        said = Preferences(self.level, self.mode, self.format, self.persona or "")
+        wished = Preferences(chosen.level, chosen.mode, chosen.format, chosen.persona or "")
+        return settings(question, said, wished)
 
 
 @cache
