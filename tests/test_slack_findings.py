@@ -1,21 +1,16 @@
 """What a review of the Slack part found, each as the person sees it: nothing dropped unsaid, nothing kept that was forgotten."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator
 from dataclasses import replace
-from datetime import date, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 
-from bot.people import sitting
-from bot.picture import picture
 from bot.slack import buttons as row
 from bot.slack import errands, platform, steering
-from bot.slack.clients import LONGEST_WAIT
 from bot.slack.service import Slack
 from interviewer.engine import A_WHILE, Pace
 from interviewer.model import DELETED, Case, Phase
@@ -159,18 +154,6 @@ async def test_what_comes_after_the_token_was_revoked_is_acknowledged_and_goes_n
         told = await slack.types(ana, None, "start doordash quick")
         assert (await told.acked).status == 200
         assert [call.method for call in slack.calls()] == ["auth.test"]
-
-
-async def test_a_call_that_slack_wants_to_come_much_later_is_left_to_the_next_try_of_its_turn(
-    slack: SlackServer, seat: Seat
-) -> None:
-    before = len(seat.heard)
-    slack.fail("chat.postMessage", status=429, retry_after=int(LONGEST_WAIT) + 1)
-    await seat.types(SAID)
-    await slack.until(lambda: len(seat.heard) == before + 1, within=LONGEST_WAIT - 5)
-    assert "minutes" in text_of(await seat.presses(row.TIME))
-    assert len(seat.heard) == before + 2
-    assert seat.heard[-2]["metadata"]["event_payload"]["key"] != seat.heard[-1]["metadata"]["event_payload"]["key"]
 
 
 # --- after the farewell, and after being forgotten ---
@@ -367,24 +350,6 @@ async def test_who_types_that_they_want_to_end_is_asked_once_and_after_the_score
 # --- the scorecard and what comes after it ---
 
 
-@pytest.mark.parametrize(("looks", "shown"), [(3, True), (1000, False)])
-async def test_a_scorecard_waits_for_its_picture_a_while_and_does_without_it_but_not_without_its_buttons(
-    looks: int, shown: bool, slack: SlackServer, seat: Seat
-) -> None:
-    def slowed() -> bool:
-        for file in slack.files:
-            file.looks = looks
-        return bool(slack.files)
-
-    slowing = asyncio.create_task(slack.until(slowed, within=30))
-    card = await Table(slack, seat.who).ends(seat.thread)
-    await slowing
-    message = next(m for m in seat.heard if m["ts"] == card)
-    assert ("image" in {block["type"] for block in message["blocks"]}) is shown
-    assert {row.REPORT, row.ANSWER, row.SHARE, row.END, row.FEEDBACK} <= set(buttons(message))
-    assert "context_actions" in {block["type"] for block in message["blocks"]}
-
-
 async def test_what_else_is_posted_strips_no_buttons_and_what_was_posted_before_a_crash_is_posted_once(
     slack: SlackServer, seat: Seat, bot: Slack
 ) -> None:
@@ -425,23 +390,6 @@ async def test_what_somebody_wrote_of_an_interview_outlives_their_next_press(
         await slack.closes_modal(seat.who, all=True)
     notes = await bot.store.notes(seat.name)
     assert notes["feedback-text"] == "It went on too long."
-
-
-async def test_every_picture_of_a_scorecard_has_the_day_its_interview_began_where_its_candidate_is(
-    slack: SlackServer, bot: Slack, redis: Any, embeddings: Path
-) -> None:
-    seat = await Table(slack, slack.adds_user("kai", tz="Pacific/Kiritimati")).sits_down()
-    line = json.loads(await redis.lindex(f"mb:{{t:{seat.name}}}:log", 0))
-    line["at"] = datetime.fromisoformat("2026-03-01T12:00:00+00:00").timestamp()
-    await redis.lset(f"mb:{{t:{seat.name}}}:log", 0, json.dumps(line))
-    await Table(slack, seat.who).ends(seat.thread)
-    await asked(slack, seat.who, "score")
-    await slack.until(lambda: len(slack.files) == 2 and slack.files[1].complete, within=20)
-    found = await sitting(bot.store, known_by(embeddings)[1], seat.name)
-    assert found
-    assert found.card
-    drawn = await picture(found.card, date(2026, 3, 2))
-    assert [file.content == drawn for file in slack.files] == [True, True]
 
 
 async def test_a_dispute_is_rated_as_it_was_typed(slack: SlackServer, seat: Seat, bot: Slack, embeddings: Path) -> None:

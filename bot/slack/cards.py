@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, tzinfo
@@ -39,9 +40,10 @@ async def message(client: Api, thread: str, card: Scorecard, on: date) -> Outgoi
 
 
 async def day(client: Api, store: Store, thread: str, candidate: str) -> date:
-    """The day the interview in a thread began, where its candidate is."""
+    """The day the interview in a thread began, where its candidate is; today if it is being forgotten."""
     transcript = await store.transcript(thread)
-    return datetime.fromtimestamp(transcript[0].at, await zone_of(client, store, candidate)).date()
+    began = transcript[0].at if transcript else time.time()
+    return datetime.fromtimestamp(began, await zone_of(client, store, candidate)).date()
 
 
 async def zone_of(client: Api, store: Store, candidate: str) -> tzinfo:
