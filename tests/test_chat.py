@@ -249,11 +249,13 @@ def test_a_model_that_dies_in_mid_answer_is_replaced_and_that_is_said_once_and_o
         chat.sends("The ledger keeps two entries for each movement of money, and they always add up to nothing.")
         chat.sees("Marvellously")  # seen while it came, and then withdrawn
         model.seen.set()
-        chat.sees("Interviewer")
-        chat.sees("can't be reached right now", "nothing you said is lost", PROMPT)
+        chat.sees("Interviewer", PROMPT)
+        told = str(chat.process.before)
         chat.sends("Money that was taken twice is found by a comparison with the bank's file every night.")
         chat.sees("Interviewer", PROMPT)
-        assert "right now" not in str(chat.process.before)
+        told = " ".join((told + str(chat.process.before)).split())
+        # With the reply to the answer that it failed on, or with the next if that reply was on its way already.
+        assert told.count("can't be reached right now") == told.count("nothing you said is lost") == 1
         chat.sends("/end")
         chat.sees("Scorecard", "Rated by: .*capricious.*offline", PROMPT)
         chat.sends("/end")
