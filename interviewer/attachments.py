@@ -227,7 +227,7 @@ def _hopeless(attachment: Attachment, found: Kind, can: bool, frugal: bool) -> W
 def _useless(attachment: Attachment, found: Kind, data: bytes) -> Why | None:
     if not data:
         return Why.EMPTY
-    # Slack answers with its login page, and 200, where the token may not read files.
+    # A chat may answer with its login page, and 200, where the token may not read files.
     own = found is Kind.TEXT and (_ending(attachment.name) in _PAGES or "html" in attachment.mime)
     if not own and data[:1_000].removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(
         (b"<!doctype html", b"<html")

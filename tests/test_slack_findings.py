@@ -27,17 +27,6 @@ OPENS = "Your interview opens in our direct messages, where nobody else reads al
 
 
 @pytest.fixture
-async def slack() -> AsyncGenerator[SlackServer]:
-    async with SlackServer() as slack:
-        yield slack
-
-
-@pytest.fixture
-def ana(slack: SlackServer) -> User:
-    return slack.adds_user("ana")
-
-
-@pytest.fixture
 async def bot(slack: SlackServer, redis_url: str, embeddings: Path) -> AsyncGenerator[Slack]:
     async with over_socket(settings(slack, embeddings), redis_url, *known_by(embeddings)) as running:
         yield running

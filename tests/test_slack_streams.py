@@ -41,17 +41,6 @@ ASKED = "What if **two** workers pick up the same charge?"
 DOCKET = b"mockingbird:runs:"
 
 
-@pytest.fixture
-async def slack() -> AsyncGenerator[SlackServer]:
-    async with SlackServer() as slack:
-        yield slack
-
-
-@pytest.fixture
-def ana(slack: SlackServer) -> User:
-    return slack.adds_user("ana")
-
-
 # --- with a language model ---
 
 

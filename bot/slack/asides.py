@@ -11,7 +11,6 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.clients import Clients, NotInstalled, error
-from bot.slack.manifest import PROMPTS
 from bot.slack.places import ours, person, place
 from bot.slack.text import escape
 from interviewer.ports import StoreUnavailable
@@ -104,12 +103,3 @@ class Asides:
         except SlackApiError as problem:
             logger.info("A form did not open: %s", error(problem))
             await self.whisper(who, TOO_LATE)
-
-    async def suggest(self, who: Who, thread: str | None = None) -> None:
-        """Suggest how to begin, where Slack has a place for it."""
-        client = await self._clients.of(who.team)
-        prompts = [{"title": title, "message": text} for title, text in PROMPTS.items()]
-        with suppress(SlackApiError):
-            await client.assistant_threads_setSuggestedPrompts(
-                channel_id=who.channel, thread_ts=thread, prompts=prompts
-            )

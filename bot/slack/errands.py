@@ -23,9 +23,9 @@ from bot.people import choose, export, settings, sitting
 from bot.picture import alt_text
 from bot.slack import buttons, cards, scorecard
 from bot.slack.clients import NOT_HERE, Api, Clients, NotInstalled, error, passing
-from bot.slack.manifest import PROMPTS
 from bot.slack.places import Place, ours, person, place
 from bot.slack.platform import SENT, Letter, SlackPlatform, direct
+from bot.slack.presence import suggest
 from bot.slack.rendering import Block, Outgoing
 from bot.slack.text import escape, mrkdwn, plain
 from interviewer.clock import MINUTES
@@ -51,7 +51,7 @@ CLOSED = (
 )
 HELLO = (
     "I am a mock interviewer for system design: I ask a real question, listen, probe, and give you a scorecard that quotes "
-    "your own words. Nobody else sees any of it. What would you like to practise?"
+    "your own words. Nobody else in Slack is shown any of it. What would you like to practise?"
 )
 SORRY = {
     "not_in_channel": UNINVITED,
@@ -214,13 +214,8 @@ class Errands:
     async def greet(self, client: Api, asked: Errand) -> None:
         """Say what this is and how to begin, with `text` first, if there is any."""
         if asked.thread and asked.channel.startswith("D"):
-            prompts = [{"title": title, "message": text} for title, text in PROMPTS.items()]
-            with suppress(SlackApiError, aiohttp.ClientError, TimeoutError):
-                await client.assistant_threads_setSuggestedPrompts(
-                    channel_id=asked.channel,
-                    thread_ts=asked.thread,
-                    prompts=prompts,
-                )
+            with suppress(aiohttp.ClientError, TimeoutError):
+                await suggest(client, asked.channel, asked.thread)
         told = f"{asked.text}\n\n{HELLO}" if asked.text else HELLO
         await self.post(client, asked, asked.channel, asked.thread, escape(told), (buttons.welcome(),))
         # Nothing is kept of somebody who only said hello, or was forgotten a moment ago.

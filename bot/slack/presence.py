@@ -6,6 +6,7 @@ from contextlib import suppress
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.clients import NOT_HERE, Api, Clients, error
+from bot.slack.manifest import PROMPTS
 from bot.slack.places import Place
 
 NEVER = NOT_HERE | {"missing_scope"}
@@ -57,3 +58,10 @@ class Presence:
         except SlackApiError as problem:
             if error(problem) in NEVER:
                 self._without.add(where.team)
+
+
+async def suggest(client: Api, channel: str, thread: str | None = None) -> None:
+    """Suggest how to begin, where Slack has a place for it."""
+    prompts = [{"title": title, "message": text} for title, text in PROMPTS.items()]
+    with suppress(SlackApiError):
+        await client.assistant_threads_setSuggestedPrompts(channel_id=channel, thread_ts=thread, prompts=prompts)

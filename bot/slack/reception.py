@@ -20,6 +20,7 @@ from bot.slack.asides import Asides, Who
 from bot.slack.clients import Api
 from bot.slack.errands import Errand, Errands, Opening, have_done, have_opened
 from bot.slack.places import ours, place, team
+from bot.slack.presence import suggest
 from bot.slack.steering import COMMAND_OF, IS_CLOSED, ends, really_end, steer, wrong
 from bot.slack.text import escape, mrkdwn, unescape
 from bot.text import clean
@@ -283,7 +284,10 @@ class Reception:
 
     def greet(self, who: Who) -> None:
         """Somebody opens their direct messages with the bot."""
-        self._asides.begin(self._asides.suggest(who))
+        self._asides.begin(self._suggest(who))
+
+    async def _suggest(self, who: Who) -> None:
+        await suggest(await self._clients.of(who.team), who.channel)
 
     def visit(self, who: Who) -> None:
         """Somebody looks at their App Home."""
