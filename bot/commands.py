@@ -23,6 +23,10 @@ COMMANDS: Mapping[str, tuple[CommandName, str]] = {
 """Every command, what it does to the interview, and what its help says."""
 
 HELP = frozenset({"/help", "/h", "/?"})
+STARTERS = ("start", "interview", "practise", "practice", "begin")
+ASKING = frozenset({"help", "hi", "hello", "hey", "?"})
+LONGEST_WISH = 6
+"""Words; more is a sentence."""
 SURPRISE = "surprise"
 AFTERWARDS = frozenset({CommandName.DISPUTE, CommandName.ANSWER})
 """What can be asked for only once there is a scorecard."""
@@ -122,6 +126,39 @@ def wish(text: str, questions: Sequence[Question]) -> Wish:
             case None:
                 chosen = replace(chosen, questions=_narrowed(chosen.questions, word, questions))
     return chosen
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """What somebody says to the bot outside any interview. `starting`: they say outright that they want one. `asking`: they say
+    hello, or want to know what this is. `wish` is what they would like to be asked, and `problem` why it was not understood;
+    neither for a hello or a sentence."""
+
+    starting: bool = False
+    asking: bool = False
+    wish: Wish | None = None
+    problem: str = ""
+
+    @property
+    def outright(self) -> bool:
+        """Whether an interview is asked for in so many words, and understood."""
+        return self.starting and self.wish is not None
+
+
+def addressed(words: str, questions: Sequence[Question]) -> Addressed:
+    """What "start payments", "apple senior", "hello" or a whole sentence asks for."""
+    words = words.removeprefix("/interview").strip()
+    first, _, rest = words.partition(" ")
+    starting = first.lower() in STARTERS
+    wished = rest if starting else words
+    if words.lower() in ASKING:
+        return Addressed(asking=True)
+    if len(wished.split()) > LONGEST_WISH:
+        return Addressed(starting)
+    try:
+        return Addressed(starting, wish=wish(wished, questions))
+    except NotUnderstood as problem:
+        return Addressed(starting, problem=str(problem))
 
 
 def _narrowed(chosen: tuple[Question, ...], word: str, questions: Sequence[Question]) -> tuple[Question, ...]:

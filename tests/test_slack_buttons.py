@@ -12,9 +12,8 @@ import pytest
 from bot.people import export
 from bot.slack import buttons
 from bot.slack.places import Place
-from bot.slack.reception import GONE, HAVE_IT, NOT_YOURS
 from bot.slack.service import Slack
-from bot.slack.steering import IS_CLOSED, IS_OVER
+from bot.steering import GONE, HAVE_IT, IS_CLOSED, IS_OVER, NOT_YOURS
 from interviewer.model import Interview, Phase
 from interviewer.questions import Bank
 from tests.slack import Channel, Json, SlackServer, User, text_of

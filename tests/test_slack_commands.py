@@ -11,9 +11,10 @@ from slack_sdk.oauth.installation_store.models.installation import Installation
 
 from bot.slack import buttons
 from bot.slack.places import Place
-from bot.slack.reception import DAILY, NO_INTERVIEW
+from bot.slack.reception import DAILY
 from bot.slack.service import Slack
 from bot.slack.vault import Vault, new_key
+from bot.steering import NO_INTERVIEW
 from interviewer.model import Format, Level, Mode, Phase
 from interviewer.questions import Bank
 from tests.slack import Channel, Delivery, Json, SlackServer, User, text_of

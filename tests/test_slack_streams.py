@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from bot.letters import KEPT, SENT
 from bot.people import sitting
 from bot.picture import picture
 from bot.settings import Settings
@@ -17,7 +18,7 @@ from bot.slack import buttons as row
 from bot.slack.cards import UNDRAWN
 from bot.slack.clients import LONGEST_WAIT, Clients
 from bot.slack.places import Place, person, place
-from bot.slack.platform import KEPT, SENT, Letter, SlackPlatform
+from bot.slack.platform import Letter, SlackPlatform
 from bot.slack.presence import Presence
 from bot.slack.rendering import plainly
 from bot.slack.service import Slack

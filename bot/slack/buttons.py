@@ -15,20 +15,25 @@ from slack_sdk.models.blocks import (
     FeedbackButtonsElement,
 )
 
-HINT = "interview.hint"
-TIME = "interview.time"
-REPEAT = "interview.repeat"
-NEXT = "interview.next"
-PAUSE = "interview.pause"
-RESUME = "interview.resume"
-END = "interview.end"
-ANSWER = "interview.answer"
-DISPUTE = "scorecard.dispute"
-SHARE = "scorecard.share"
-REPORT = "scorecard.report"
-FEEDBACK = "scorecard.feedback"
-START = "home.start"
-SURPRISE = "home.surprise"
+from bot.actions import (
+    ANSWER,
+    DISPUTE,
+    DOWN,
+    END,
+    FEEDBACK,
+    HINT,
+    NEXT,
+    PAUSE,
+    REPORT,
+    RESUME,
+    SHARE,
+    START,
+    SURPRISE,
+    TIME,
+    UP,
+)
+from bot.steering import REALLY_END
+
 PREFER = "home.preferences"
 EXPORT = "home.export"
 FORGET = "home.forget"
@@ -37,9 +42,6 @@ SCORE = "home.scorecard"
 
 Made = dict[str, Any]
 """A block as it is sent."""
-
-UP, DOWN = "up", "down"
-"""What a feedback button's value begins with; "|" and the thread follow."""
 
 
 def during(thread: str) -> Made:
@@ -56,6 +58,11 @@ def during(thread: str) -> Made:
 def ending(thread: str) -> Made:
     """Below the question whether somebody really wants to end; Slack need not ask them once more."""
     return row(button(END, "End", thread, style="danger"))
+
+
+def really_end(thread: str) -> list[Made]:
+    """What somebody is asked who typed that they want to end."""
+    return [{"type": "section", "text": {"type": "mrkdwn", "text": REALLY_END}}, ending(thread)]
 
 
 def paused(thread: str) -> Made:
@@ -90,7 +97,7 @@ def welcome() -> Made:
 
 
 def feedback(thread: str) -> Made:
-    """Below the last message: whether the interview was any good."""
+    """Below the last message: whether the interview was any good. The value is what was thought of it, "|" and the thread."""
     positive = FeedbackButtonObject(
         text="Helpful", value=f"{UP}|{thread}", accessibility_label="This interview was helpful"
     )

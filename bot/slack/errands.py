@@ -11,29 +11,29 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from zlib import crc32
 
 import aiohttp
 from pydantic import TypeAdapter
 from slack_sdk.errors import SlackApiError
 
 from bot.commands import Wish
+from bot.letters import SENT
 from bot.markdown import report
-from bot.people import choose, export, settings, sitting
+from bot.opening import begin, chosen
+from bot.people import export, sitting
 from bot.picture import alt_text
 from bot.slack import buttons, cards, scorecard
 from bot.slack.clients import NOT_HERE, Api, Clients, NotInstalled, error, passing
 from bot.slack.places import Place, ours, person, place
-from bot.slack.platform import SENT, Letter, SlackPlatform, direct
+from bot.slack.platform import Letter, SlackPlatform, direct
 from bot.slack.presence import suggest
 from bot.slack.rendering import Block, Outgoing
 from bot.slack.text import escape, mrkdwn, plain
 from interviewer.clock import MINUTES
 from interviewer.engine import Engine
-from interviewer.model import Case, Command, CommandName, Inbound, Level, Phase, Question, Settings
+from interviewer.model import Case, Inbound, Phase, Question, Settings
 from interviewer.ports import Store
 from interviewer.questions import Bank, UnknownQuestion
-from interviewer.runner import interview_id
 
 logger = logging.getLogger(__name__)
 
@@ -166,23 +166,13 @@ class Errands:
             await self._tell(client, asked, GUEST)
             return
         candidate = person(asked.team, asked.user)
-        likes = await self.store.preferences(candidate)
-        level = asked.wish.level or likes.level or Level.SENIOR
         try:
-            question = await choose(
-                self.store, self.bank, candidate, level, asked.wish.questions, crc32(asked.key.encode())
-            )
+            question, settings = await chosen(self.store, self.bank, candidate, asked.wish, asked.key)
         except UnknownQuestion as problem:
             await self._tell(client, asked, str(problem))
             return
-        chosen = settings(question.id, asked.wish, likes)
-        where = await self._place(client, asked, question, chosen)
-        # From here on, what is written there belongs to an interview, even before its first turn.
-        await self.store.note(where.thread, {"opened": asked.key})
-        start = Command(where.thread, asked.key, candidate, CommandName.START, time.time(), settings=chosen)
-        # Noted before its first turn does so, since whoever asks to be forgotten may not wait for that.
-        await self.store.begun(candidate, where.thread, interview_id(start), start.at)
-        await self.submit(asked.key, start)
+        where = await self._place(client, asked, question, settings)
+        await begin(self.store, self.submit, where.thread, asked.key, candidate, settings)
         # Takes seconds the first time: while the question is being read, rather than when it is answered.
         await asyncio.to_thread(self.prepare, self.bank.case(question.id))
 

@@ -2,14 +2,15 @@
 
 import time
 
-from bot.commands import NotUnderstood, Wish, wish
+from bot.commands import addressed
 from bot.people import OVER, unfinished
 from bot.slack.arrivals import Changed, Said
 from bot.slack.asides import Asides, Who
+from bot.slack.buttons import really_end
 from bot.slack.errands import Errand, Opening, have_done, have_opened
 from bot.slack.places import Place, ours, person, place
 from bot.slack.presence import Presence
-from bot.slack.steering import STANDS_STILL, bare_command, ends, really_end, steer, wrong
+from bot.steering import NO_INTERVIEW, STANDS_STILL, bare_command, ends, steer, wrong
 from bot.text import clean
 from interviewer.engine import Engine
 from interviewer.model import Command, CommandName, Correction, Message
@@ -18,12 +19,7 @@ from interviewer.questions import Bank
 
 SETTLING = 600.0
 """Seconds for which an edit may arrive before its message does."""
-STARTERS = ("start", "interview", "practise", "practice", "begin")
-LONGEST_WISH = 6
-"""Words; more is a sentence."""
 BESIDE = "beside:"
-ASKING = frozenset({"help", "hi", "hello", "hey", "?"})
-NO_INTERVIEW = "No interview of yours is running. `/interview start` begins one."
 IN_PRIVATE = "Your interview opens in our direct messages, where nobody else reads along."
 STRANGER = "I hold interviews with members of this workspace only."
 
@@ -50,7 +46,8 @@ class Hearing:
 
     async def _heard(self, said: Said, thread: str) -> bool:
         """Take it in if the thread has an interview of its author: a command if it is one word that is one, else an answer."""
-        if (typed := bare_command(said)) and await self._store.holder(thread) == said.candidate:
+        typed = None if said.attachments else bare_command(said.text)
+        if typed and await self._store.holder(thread) == said.candidate:
             interview = await self._store.interview(thread)
             if interview and ends(typed.name, interview):
                 self._asides.tell(_who(said), "End the interview here?", thread, really_end(thread))
@@ -73,23 +70,23 @@ class Hearing:
 
     async def _addressed(self, said: Said) -> None:
         """Something said to the bot outside any interview."""
-        words = said.text.removeprefix("/interview").strip()
-        starting, rest = _starting(words)
-        wished, misunderstood = self._wish(starting, rest, words)
-        if said.private and not said.thread and not (starting and wished) and words.lower() not in ASKING:
+        asked = addressed(said.text, self._bank.questions)
+        if said.private and not said.thread and not asked.outright and not asked.asking:
             thread = await unfinished(self._store, said.candidate, _in_direct_messages, debriefs=False)
             if thread:
                 # Written beside the thread instead of in it: an answer all the same, and still theirs to correct.
                 await self._note_beside(said, thread)
                 await self._heard(said, thread)
                 return
-        if wished is None:
-            await self._greet(said, misunderstood)
+        if asked.wish is None:
+            await self._greet(said, asked.problem)
             return
         # In a thread that had an interview, and from a channel, it gets a place of its own.
         fresh = said.private and await self._store.interview(said.where.thread) is None
         where = (said.channel, said.where.ts) if fresh else ("", "")
-        await have_opened(self._engine, Opening(said.event, said.team, said.user, wished, *where, reply=said.channel))
+        await have_opened(
+            self._engine, Opening(said.event, said.team, said.user, asked.wish, *where, reply=said.channel)
+        )
         if not said.private:
             self._asides.tell(_who(said), IN_PRIVATE, said.where.thread if said.thread else "")
 
@@ -98,16 +95,6 @@ class Hearing:
         notes, kept = await self._store.notes(said.candidate), await self._store.threads(said.candidate)
         over = {name: "" for name, into in notes.items() if name.startswith(BESIDE) and into not in kept}
         await self._store.note(said.candidate, {**over, _beside(said): thread})
-
-    def _wish(self, starting: bool, rest: str, words: str) -> tuple[Wish | None, str]:
-        """What somebody wishes for, or why it was not understood; neither for a hello or a sentence."""
-        wished = rest if starting else words
-        if words.lower() in ASKING or len(wished.split()) > LONGEST_WISH:
-            return None, ""
-        try:
-            return wish(wished, self._bank.questions), ""
-        except NotUnderstood as problem:
-            return None, str(problem)
 
     async def _greet(self, said: Said, text: str) -> None:
         if said.private:
@@ -173,12 +160,6 @@ def _message(said: Said, thread: str) -> Message:
 def _beside(said: Said) -> str:
     """The note of which thread a message went to that was written in none."""
     return f"{BESIDE}{said.ts}"
-
-
-def _starting(words: str) -> tuple[bool, str]:
-    """Whether somebody says outright that they want to start, and what else they say."""
-    first, _, rest = words.partition(" ")
-    return first.lower() in STARTERS, rest
 
 
 def _in_direct_messages(thread: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
+from bot.letters import LAST, Sending, once, over, surplus
 from bot.slack import cards
 from bot.slack.clients import Api, Clients, NotInstalled, error, passing
 from bot.slack.places import Place, place, user
@@ -38,9 +39,7 @@ GONE_TEXT = (
     "I can't write to the channel of our interview any more: it was archived, or I was taken out of it. What you said is kept; "
     "`/interview end` brings your scorecard, here."
 )
-SENT, TRYING, LAST, TOLD = "sent:", "trying:", "last", "told-gone"
-KEPT = 20
-"""So many letters to a person are remembered as sent; errands are over long before there are more."""
+TOLD = "told-gone"
 
 Made = TypeVar("Made")
 
@@ -118,9 +117,7 @@ class SlackPlatform:
         messages = _whatever(lambda: outgoing(post), lambda: plainly(post.turn.text))
         if post.scorecard and not channel.startswith("D"):
             messages = (*messages[:-1], replace(messages[-1], blocks=(*messages[-1].blocks, IN_PRIVATE)))
-        # A post is sent after the one before it: what that one needed to know is of no use any more.
-        over = {name: "" for name in notes if name.startswith((SENT, TRYING)) and f":{post.key}/" not in name}
-        await self._store.note(post.thread, over, kept=True)
+        await self._store.note(post.thread, over(notes, post.key), kept=True)
         for n, message in enumerate(messages):
             letter = Letter(f"{post.key}/{n}", channel, thread, message)
             ts, form = await self._send(client, post.thread, letter, notes, stream if n == 0 else "", kept=True)
@@ -175,8 +172,7 @@ class SlackPlatform:
         """Send a letter to a person unless it has been sent; the message's ts."""
         notes = await self._store.notes(person)
         ts, _ = await self._send(client, person, letter, notes)
-        sent = sorted((ts, name) for name, ts in notes.items() if name.startswith(SENT))
-        await self._store.note(person, {name: "" for _, name in sent[:-KEPT]})
+        await self._store.note(person, surplus(notes))
         return ts
 
     async def _send(
@@ -190,17 +186,19 @@ class SlackPlatform:
         kept: bool = False,
     ) -> tuple[str, Outgoing]:
         """Send a letter, noted under `name`, unless it has been sent; the message's ts and the form it was sent in."""
-        sent, trying = f"{SENT}{letter.key}", f"{TRYING}{letter.key}"
-        if ts := notes.get(sent):
-            return ts, letter.message
-        ts, form = "", letter.message
-        if trying in notes and not stream:
-            ts = await self._find(client, letter, notes)
-        else:
-            await self._store.note(name, {trying: "1"}, kept=kept)
-        if not ts:
+        form = letter.message
+
+        async def deliver() -> str:
+            nonlocal form
             ts, form = await self._deliver(client, letter, stream, notes)
-        await self._store.note(name, {sent: ts, trying: "", NOTE: ""}, kept=kept)
+            return ts
+
+        async def find() -> str:
+            # What is being streamed becomes the letter: it needs not be looked for.
+            return "" if stream else await self._find(client, letter, notes)
+
+        sending = Sending(letter.key, deliver, find)
+        ts = await once(self._store, name, sending, notes=notes, kept=kept, after={NOTE: ""})
         return ts, form
 
     async def _deliver(

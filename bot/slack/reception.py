@@ -13,6 +13,7 @@ from typing import Any
 from rapidfuzz import fuzz, process
 from slack_sdk.errors import SlackApiError
 
+from bot.actions import COMMAND_OF
 from bot.commands import COMMANDS, NotUnderstood, Typed, Wish, parse, wish
 from bot.people import FEEDBACK, Sitting, sitting, sittings, unfinished
 from bot.slack import buttons, cards, home, views
@@ -21,8 +22,8 @@ from bot.slack.clients import Api
 from bot.slack.errands import Errand, Errands, Opening, have_done, have_opened
 from bot.slack.places import ours, place, team
 from bot.slack.presence import suggest
-from bot.slack.steering import COMMAND_OF, IS_CLOSED, ends, really_end, steer, wrong
 from bot.slack.text import escape, mrkdwn, unescape
+from bot.steering import GONE, HAVE_IT, IS_CLOSED, NO_INTERVIEW, NOT_YOURS, ends, steer, wrong
 from bot.text import clean
 from interviewer.engine import Engine
 from interviewer.model import CommandName, Interview, Phase
@@ -31,10 +32,6 @@ from interviewer.questions import Bank
 
 logger = logging.getLogger(__name__)
 
-NO_INTERVIEW = "No interview of yours is running. `/interview start` begins one."
-NOT_YOURS = "These buttons are for the person being interviewed. `/interview` starts one of your own."
-GONE = "That interview is no longer kept. `/interview` starts another."
-HAVE_IT = "I have that already: my reply is in the thread."
 ON_ITS_WAY = "I have that already: it is in our direct messages, or on its way there."
 WHICH_POINT = (
     "Say which point and why, as in `/interview dispute POINT` and then where you said it, in your own words; or press "
@@ -121,7 +118,7 @@ class Reception:
             return WHICH_POINT
         interview = await self._store.interview(thread)
         if interview and ends(typed.name, interview):
-            return really_end(thread)
+            return buttons.really_end(thread)
         return await self._obey(who, thread, typed, id) or "My reply is in the interview's thread."
 
     async def _obey(self, who: Who, thread: str, typed: Typed, id: str) -> str | None:

@@ -1,26 +1,12 @@
-"""Owns how an interview is steered from Slack: which word or button is which command, and why one means nothing now."""
+"""Owns how an interview is steered from a chat: which word is which command, why one means nothing now, and having it done."""
 
 import time
-from typing import Any
 
 from bot.commands import COMMANDS, Typed, untimely
 from bot.people import OVER
-from bot.slack import buttons
-from bot.slack.arrivals import Said
 from interviewer.engine import Engine
 from interviewer.model import Command, CommandName, Interview, Phase
 
-COMMAND_OF = {
-    buttons.HINT: CommandName.HINT,
-    buttons.TIME: CommandName.TIME,
-    buttons.REPEAT: CommandName.REPEAT,
-    buttons.NEXT: CommandName.NEXT,
-    buttons.PAUSE: CommandName.PAUSE,
-    buttons.RESUME: CommandName.RESUME,
-    buttons.END: CommandName.END,
-    buttons.ANSWER: CommandName.ANSWER,
-}
-"""Buttons that steer the interview."""
 IS_OVER = "The interview is over. Below the scorecard you can dispute a point, see the model answer, or close it."
 NOT_YET = "That comes after the scorecard: `/interview end` takes you there."
 IS_CLOSED = (
@@ -28,10 +14,14 @@ IS_CLOSED = (
 )
 STANDS_STILL = "The clock stands still already. Write on whenever you like, or press Resume."
 REALLY_END = "End the interview here and see the scorecard? It can't be taken up again."
+NO_INTERVIEW = "No interview of yours is running. `/interview start` begins one."
+HAVE_IT = "I have that already: my reply is in the thread."
+GONE = "That interview is no longer kept. `/interview start` begins another."
+NOT_YOURS = "These buttons are for the person being interviewed. `/interview start` begins one of your own."
 
 
 def wrong(name: CommandName, interview: Interview) -> str:
-    """Why a command means nothing now, or "" if it does, in words that can be typed in Slack."""
+    """Why a command means nothing now, or "" if it does, in words that can be typed in a chat."""
     if interview.phase is Phase.FINISHED:
         return IS_CLOSED
     over = interview.phase in OVER
@@ -45,18 +35,10 @@ def ends(name: CommandName, interview: Interview) -> bool:
     return name is CommandName.END and interview.phase not in OVER
 
 
-def really_end(thread: str) -> list[dict[str, Any]]:
-    """What somebody is asked who typed that they want to end."""
-    question = {"type": "section", "text": {"type": "mrkdwn", "text": REALLY_END}}
-    return [question, buttons.ending(thread)]
-
-
-def bare_command(said: Said) -> Typed | None:
-    """The command a message is, if it is one word: people type `hint` in a thread, where Slack takes no slash commands."""
-    word = said.text.lower().removeprefix("/")
-    known = COMMANDS.get(word)
-    alone = known and known[0] is not CommandName.DISPUTE and not said.attachments
-    return Typed(known[0]) if known and alone else None
+def bare_command(text: str) -> Typed | None:
+    """The command a message is, if it is one word that is one: people type `hint` where they are being interviewed."""
+    known = COMMANDS.get(text.lower().removeprefix("/"))
+    return Typed(known[0]) if known and known[0] is not CommandName.DISPUTE else None
 
 
 async def steer(engine: Engine, thread: str, candidate: str, typed: Typed, id: str) -> bool:

@@ -1,0 +1,35 @@
+"""Owns what a button is for, on every platform, and which of them steer the interview."""
+
+from collections.abc import Mapping
+
+from interviewer.model import CommandName
+
+HINT = "interview.hint"
+TIME = "interview.time"
+REPEAT = "interview.repeat"
+NEXT = "interview.next"
+PAUSE = "interview.pause"
+RESUME = "interview.resume"
+END = "interview.end"
+ANSWER = "interview.answer"
+DISPUTE = "scorecard.dispute"
+SHARE = "scorecard.share"
+REPORT = "scorecard.report"
+FEEDBACK = "scorecard.feedback"
+START = "home.start"
+SURPRISE = "home.surprise"
+
+UP, DOWN = "up", "down"
+"""What somebody thought of an interview."""
+
+COMMAND_OF: Mapping[str, CommandName] = {
+    HINT: CommandName.HINT,
+    TIME: CommandName.TIME,
+    REPEAT: CommandName.REPEAT,
+    NEXT: CommandName.NEXT,
+    PAUSE: CommandName.PAUSE,
+    RESUME: CommandName.RESUME,
+    END: CommandName.END,
+    ANSWER: CommandName.ANSWER,
+}
+"""Buttons that steer the interview."""
