@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from interviewer.model import Command, CommandName, Inbound, Interview, Phase, Preferences, Turn
-from interviewer.ports import NONE, Aside, Clock, Lease, Post
+from interviewer.ports import NONE, Aside, Clock, Lease, Post, Room
 
 
 @dataclass
@@ -42,6 +42,7 @@ class MemoryStore:
         self._begun: dict[str, dict[str, float]] = {}
         self._ids: dict[str, str] = {}
         self._preferences: dict[str, Preferences] = {}
+        self._rooms: dict[str, Room] = {}
         self._spent: Counter[str] = Counter()
 
     async def admit(self, event: str, inbound: Inbound, only: str = "") -> bool | None:
@@ -181,6 +182,17 @@ class MemoryStore:
         begun = self._begun.get(candidate, {})
         return tuple(sorted(begun, key=lambda thread: (begun[thread], thread)))
 
+    async def enter(self, name: str, room: Room) -> None:
+        self._rooms[name] = room
+
+    async def room(self, name: str) -> Room | None:
+        return self._rooms.get(name)
+
+    async def rooms(self, prefix: str) -> AsyncIterator[str]:
+        for name in list(self._rooms):
+            if name.startswith(prefix):
+                yield name
+
     async def spend(self, account: str, tokens: int) -> int:
         self._spent[account] += tokens
         return self._spent[account]
@@ -212,6 +224,7 @@ class MemoryStore:
         self._threads.pop(candidate, None)
         self._begun.pop(candidate, None)
         self._preferences.pop(candidate, None)
+        self._rooms = {name: room for name, room in self._rooms.items() if room.candidate != candidate}
         # Up to the day and no further: "ada" is not "ada:b".
         for account in [name for name in self._spent if name.rpartition(":")[0] == f"person:{candidate}"]:
             del self._spent[account]

@@ -73,6 +73,14 @@ class Aside:
     inbound: Inbound
 
 
+@dataclass(frozen=True)
+class Room:
+    """Where a platform has people and interviews follow one another: whose room it is, and the thread of the latest one there."""
+
+    candidate: str
+    thread: str
+
+
 class StoreUnavailable(Exception):
     """The store can't be reached; nothing was changed that it did not report. Says what the operator can do."""
 
@@ -161,6 +169,18 @@ class Store(Protocol):
         """The threads of the candidate's interviews, the latest last; one that was forgotten or ran out may be among them."""
         ...
 
+    async def enter(self, name: str, room: Room) -> None:
+        """Note whose a room is and which thread is the latest there."""
+        ...
+
+    async def room(self, name: str) -> Room | None:
+        """The room of this name; it is kept for as long as somebody asks for it now and then."""
+        ...
+
+    def rooms(self, prefix: str) -> AsyncIterator[str]:
+        """The names of all rooms that begin with `prefix`."""
+        ...
+
     async def spend(self, account: str, tokens: int) -> int:
         """Add tokens to what an account has used (0 only looks) and return the sum. An account lasts two days."""
         ...
@@ -186,7 +206,7 @@ class Store(Protocol):
         ...
 
     async def forget_candidate(self, candidate: str) -> None:
-        """Delete everything the store has of a candidate: every thread, preference and account."""
+        """Delete everything the store has of a candidate: every thread, room, preference and account."""
         ...
 
 

@@ -6,7 +6,7 @@ Unknown fields are ignored and missing ones take their defaults, so a record wri
 from pydantic import TypeAdapter
 
 from interviewer.model import Inbound, Interview, Preferences, Turn
-from interviewer.ports import Aside, Post
+from interviewer.ports import Aside, Post, Room
 
 INTERVIEW: TypeAdapter[Interview] = TypeAdapter(Interview)
 INBOUND: TypeAdapter[Inbound] = TypeAdapter(Inbound)
@@ -14,3 +14,4 @@ TURN: TypeAdapter[Turn] = TypeAdapter(Turn)
 POST: TypeAdapter[Post] = TypeAdapter(Post)
 PREFERENCES: TypeAdapter[Preferences] = TypeAdapter(Preferences)
 ASIDE: TypeAdapter[Aside] = TypeAdapter(Aside)
+ROOM: TypeAdapter[Room] = TypeAdapter(Room)

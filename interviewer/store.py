@@ -15,6 +15,7 @@
     mb:{i:INTERVIEW}:th  string  30 d   the thread of an interview
     mb:{c:CANDIDATE}:th  zset    30 d   thread -> second at which the candidate's interview began there
     mb:{c:CANDIDATE}:pref  string 1 y   what the candidate likes an interview to be like, as JSON
+    mb:{r:ROOM}:at       string  30 d   a room's candidate and latest thread, as JSON; from when it was last asked for
     mb:{a:ACCOUNT}:tok   string  2 d    tokens that language models were asked for on the account of somebody's day
 
 30 d stands for how long transcripts are kept, which is a setting. It begins anew with every turn that is committed, for all that
@@ -49,7 +50,7 @@ from redis.exceptions import (
 
 from interviewer import records
 from interviewer.model import Command, CommandName, Inbound, Interview, Phase, Preferences, Turn
-from interviewer.ports import NONE, Aside, Lease, Post, StoreUnavailable
+from interviewer.ports import NONE, Aside, Lease, Post, Room, StoreUnavailable
 
 DAY = 24 * 3600
 KEEP = 30 * DAY
@@ -330,13 +331,11 @@ class RedisStore:
     async def waiting(self) -> AsyncIterator[str]:
         seen: set[str] = set()
         for kind in ("in", "out"):
-            with reaching(self._where):
-                scan = cast("_Scan", self._redis.scan_iter)  # pyright: ignore[reportUnknownMemberType]
-                async for key in scan(_key("*", kind), count=1000):
-                    thread = key.decode().removeprefix("mb:{t:").removesuffix("}:" + kind)
-                    if thread not in seen:
-                        seen.add(thread)
-                        yield thread
+            async for key in self._scan(_key("*", kind)):
+                thread = key.decode().removeprefix("mb:{t:").removesuffix("}:" + kind)
+                if thread not in seen:
+                    seen.add(thread)
+                    yield thread
 
     async def interview(self, thread: str) -> Interview | None:
         with reaching(self._where):
@@ -377,6 +376,19 @@ class RedisStore:
         with reaching(self._where):
             found: Any = await self._redis.zrange(_of(candidate, "th"), 0, -1)  # pyright: ignore[reportUnknownMemberType]
         return tuple(thread.decode() for thread in found)
+
+    async def enter(self, name: str, room: Room) -> None:
+        with reaching(self._where):
+            await self._redis.set(_room_key(name), records.ROOM.dump_json(room), ex=self._keep)
+
+    async def room(self, name: str) -> Room | None:
+        with reaching(self._where):
+            data = cast("bytes | None", await self._redis.getex(_room_key(name), ex=self._keep))
+        return records.ROOM.validate_json(data) if data else None
+
+    async def rooms(self, prefix: str) -> AsyncIterator[str]:
+        async for key in self._scan(_room_key(f"{literal(prefix)}*")):
+            yield key.decode().removeprefix("mb:{r:").removesuffix("}:at")
 
     async def spend(self, account: str, tokens: int) -> int:
         key = f"mb:{{a:{account}}}:tok"
@@ -421,12 +433,21 @@ class RedisStore:
         for thread in await self.threads(candidate):
             await self.forget(thread)
         with reaching(self._where):
-            scan = cast("_Scan", self._redis.scan_iter)  # pyright: ignore[reportUnknownMemberType]
             # Up to the day and no further: "ada" is not "ada:b".
-            async for key in scan(f"mb:{{a:person:{literal(candidate)}:????-??-??}}:tok", count=1000):
+            async for key in self._scan(f"mb:{{a:person:{literal(candidate)}:????-??-??}}:tok"):
                 await self._redis.unlink(key)
+            async for key in self._scan(_room_key("*")):
+                data = cast("bytes | None", await self._redis.get(key))
+                if data and records.ROOM.validate_json(data).candidate == candidate:
+                    await self._redis.unlink(key)
             for key in (_key(candidate, "note"), _of(candidate, "pref"), _of(candidate, "th")):
                 await self._redis.unlink(key)
+
+    async def _scan(self, match: str) -> AsyncIterator[bytes]:
+        with reaching(self._where):
+            scan = cast("_Scan", self._redis.scan_iter)  # pyright: ignore[reportUnknownMemberType]
+            async for key in scan(match, count=1000):
+                yield key
 
     async def _list(self, thread: str, kind: str) -> list[bytes]:
         with reaching(self._where):
@@ -449,6 +470,10 @@ def _of(candidate: str, kind: str) -> str:
 
 def _id_key(interview: str) -> str:
     return f"mb:{{i:{interview}}}:th"
+
+
+def _room_key(name: str) -> str:
+    return f"mb:{{r:{name}}}:at"
 
 
 def literal(text: str) -> str:

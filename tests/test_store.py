@@ -27,7 +27,7 @@ from interviewer.model import (
     Speaker,
     Turn,
 )
-from interviewer.ports import Aside, Lease, Post, Store, StoreUnavailable
+from interviewer.ports import Aside, Lease, Post, Room, Store, StoreUnavailable
 from interviewer.store import DAY, KEEP, RedisStore
 from tests.fakes import attachment, command, correction, message, start, ticking
 
@@ -182,6 +182,8 @@ async def whole_life(store: Store, candidate: str) -> tuple[str, ...]:
         await store.note(thread, {"opened": "e1"})
     await store.prefer(candidate, Preferences(persona="brisk"))
     await store.note(candidate, {"home": "e1"})
+    for n, thread in enumerate(threads):
+        await store.enter(f"chat:{candidate}:{n}", Room(candidate, thread))
     for day in ("2026-01-30", "2026-01-31"):
         await store.spend(f"person:{candidate}:{day}", 7)
     return threads
@@ -191,6 +193,7 @@ async def remains(store: Store, candidate: str, threads: Sequence[str]) -> list[
     """All that can be asked about a candidate, as it is where there is nothing."""
     found: list[object] = [await store.threads(candidate), await store.preferences(candidate)]
     found += [await store.notes(name) for name in (candidate, *threads)]
+    found += [await store.room(f"chat:{candidate}:{n}") for n in range(len(threads))]
     found += [await store.spend(f"person:{candidate}:{day}", 0) for day in ("2026-01-30", "2026-01-31")]
     for thread in threads:
         found += [await store.interview(thread), await store.transcript(thread), await store.next_post(thread)]
@@ -211,6 +214,15 @@ async def test_a_forgotten_candidate_leaves_nothing_and_another_keeps_everything
     assert await remains(store, stays, others) == before
     assert await waiting(store) == sorted(others)
     assert await store.spend("workspace:T1:2026-01-31", 0) == 9
+
+
+async def test_a_room_has_the_latest_thread_and_is_found_by_how_its_name_begins(store: Store) -> None:
+    assert await store.room("chat:1") is None
+    for name, thread in (("chat:1", "chat:1:a"), ("chat:1", "chat:1:b"), ("chat*", "c"), ("chats:2", "d")):
+        await store.enter(name, Room("ada", thread))
+    assert await store.room("chat:1") == Room("ada", "chat:1:b")
+    assert [name async for name in store.rooms("chat:")] == ["chat:1"]
+    assert [name async for name in store.rooms("chat*")] == ["chat*"]
 
 
 async def test_a_candidate_nobody_knows_is_forgotten_without_more_ado(store: Store) -> None:
