@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.text import clean
+from interviewer.ledger import REVEALED
 from interviewer.model import (
     DimensionScore,
     EstimateScore,
@@ -26,6 +27,13 @@ NOT_ASSESSED = "not assessed"
 SPLIT = "worth a second look: the two raters disagree"
 CAUTION = "An AI estimated this from what was said, and it can be wrong."
 DISPUTE = "If you did say one of these, dispute it by its name and I will look at it again."
+
+WHERE_SAID = "Where did you say it, or why does it follow from what you said?"
+LOOKED_AT_ONCE = (
+    "Each point is looked at once, on what you write here: say it in your own words, not in the scorecard's."
+)
+NONE_LEFT = "There is no point left to dispute: each one that was expected of you is credited or was given away."
+"""What is said where a point is disputed."""
 
 SOURCES: Mapping[Source, str] = {
     Source.VOLUNTEERED: "volunteered",
@@ -156,6 +164,16 @@ def debrief(card: Scorecard) -> Debrief:
         next_steps=tuple(f"{STEPS[step.kind]}: {statements[step.point]}" for step in card.next_steps),
         assumptions=tuple(map(one_line, card.assumptions)),
         foot=tuple(_foot(card)),
+    )
+
+
+def disputable(card: Scorecard) -> tuple[PointScore, ...]:
+    """The points somebody may argue for: expected, not credited, and not given away. One that was argued for before is
+    among them, since a scorecard doesn't say so."""
+    return tuple(
+        point
+        for point in card.points
+        if point.expected and not point.credit and point.state is not PointState.COVERED and point.hints < REVEALED
     )
 
 

@@ -5,7 +5,9 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.commands import Persona, Wish
 from bot.report import interviewed
@@ -143,3 +145,11 @@ async def _exported(store: Store, case: Callable[[str], Case], thread: str) -> d
 def spoken(transcript: Sequence[Turn]) -> tuple[str, ...]:
     """The ids of the candidate's messages, each once, in the order in which they were said."""
     return tuple(dict.fromkeys(turn.message for turn in transcript if turn.message))
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone of this name; UTC for one that is not known here."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC

@@ -6,6 +6,7 @@ from bot.commands import COMMANDS, Typed, untimely
 from bot.people import OVER
 from interviewer.engine import Engine
 from interviewer.model import Command, CommandName, Interview, Phase
+from interviewer.ports import Store
 
 IS_OVER = "The interview is over. Below the scorecard you can dispute a point, see the model answer, or close it."
 NOT_YET = "That comes after the scorecard: `/interview end` takes you there."
@@ -39,6 +40,22 @@ def bare_command(text: str) -> Typed | None:
     """The command a message is, if it is one word that is one: people type `hint` where they are being interviewed."""
     known = COMMANDS.get(text.lower().removeprefix("/"))
     return Typed(known[0]) if known and known[0] is not CommandName.DISPUTE else None
+
+
+async def meant(store: Store, thread: str, candidate: str, text: str) -> tuple[Typed | None, str]:
+    """What a message to the interviewer is besides an answer: a command, or what there is to say to it; neither for an answer.
+
+    A command that means nothing now may still be meant as one."""
+    typed = bare_command(text)
+    if typed is None or await store.holder(thread) != candidate:
+        return None, ""
+    interview = await store.interview(thread)
+    if interview is None:
+        return None, ""
+    if ends(typed.name, interview):
+        return None, REALLY_END
+    problem = wrong(typed.name, interview)
+    return (None, problem if problem == STANDS_STILL else "") if problem else (typed, "")
 
 
 async def steer(engine: Engine, thread: str, candidate: str, typed: Typed, id: str) -> bool:

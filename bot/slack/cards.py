@@ -5,15 +5,16 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
+from bot.debrief import disputable
+from bot.people import zone
 from bot.picture import picture
-from bot.slack import buttons, scorecard, views
+from bot.slack import buttons, scorecard
 from bot.slack.clients import Api
 from bot.slack.places import Place, place, user
 from bot.slack.rendering import Outgoing
@@ -31,7 +32,7 @@ async def message(client: Api, thread: str, card: Scorecard, on: date) -> Outgoi
     """A scorecard, its quotes linked and its picture uploaded where Slack lets us. `on` is the day it is of."""
     links, shown = await asyncio.gather(links_of(client, place(thread), card), upload(client, card, on))
     try:
-        rows = (buttons.afterwards(thread, bool(views.disputable(card))), buttons.feedback(thread))
+        rows = (buttons.afterwards(thread, bool(disputable(card))), buttons.feedback(thread))
         return Outgoing(scorecard.notice(card), scorecard.blocks(card, links, shown), rows)
     except Exception as problem:  # it must not be tried for ever; the report is made in another way
         logger.exception("A scorecard could not be rendered: %s", type(problem).__name__, exc_info=False)
@@ -54,14 +55,6 @@ async def zone_of(client: Api, store: Store, candidate: str) -> tzinfo:
             response: Any = await client.users_info(user=user(candidate))
             name = str(response["user"].get("tz") or "")
     return zone(name)
-
-
-def zone(name: str) -> tzinfo:
-    """The time zone of this name; UTC for one that is not known here."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
 
 
 async def links_of(client: Api, where: Place, card: Scorecard) -> Mapping[str, str]:

@@ -15,6 +15,8 @@ from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.downloads import at_most
+
 LONGEST_WAIT = 15.0
 """Seconds that a call waits when Slack says that it is too much."""
 TIMEOUT = 20
@@ -129,19 +131,10 @@ class Clients:
             response.raise_for_status()
             if response.status != HTTPStatus.OK:
                 raise ValueError("Slack sends us elsewhere for the file.")
-            return await _at_most(response, limit + 1)
+            return await at_most(response, limit + 1)
 
     def _trusted(self, url: str) -> bool:
         api, parts = urlsplit(self._api), urlsplit(url)
         if (parts.scheme, parts.netloc) == (api.scheme, api.netloc):
             return True
         return parts.scheme == "https" and (parts.hostname or "").endswith((".slack.com", ".slack-files.com"))
-
-
-async def _at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    data = bytearray()
-    async for chunk in response.content.iter_chunked(65_536):
-        data += chunk
-        if len(data) >= limit:
-            break
-    return bytes(data[:limit])

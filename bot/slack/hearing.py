@@ -10,7 +10,7 @@ from bot.slack.buttons import really_end
 from bot.slack.errands import Errand, Opening, have_done, have_opened
 from bot.slack.places import Place, ours, person, place
 from bot.slack.presence import Presence
-from bot.steering import NO_INTERVIEW, STANDS_STILL, bare_command, ends, steer, wrong
+from bot.steering import NO_INTERVIEW, REALLY_END, meant, steer
 from bot.text import clean
 from interviewer.engine import Engine
 from interviewer.model import Command, CommandName, Correction, Message
@@ -46,19 +46,14 @@ class Hearing:
 
     async def _heard(self, said: Said, thread: str) -> bool:
         """Take it in if the thread has an interview of its author: a command if it is one word that is one, else an answer."""
-        typed = None if said.attachments else bare_command(said.text)
-        if typed and await self._store.holder(thread) == said.candidate:
-            interview = await self._store.interview(thread)
-            if interview and ends(typed.name, interview):
-                self._asides.tell(_who(said), "End the interview here?", thread, really_end(thread))
-                return True
-            problem = interview and wrong(typed.name, interview)
-            if problem == STANDS_STILL:
-                self._asides.tell(_who(said), problem, thread)
-                return True
-            # One that means nothing now may still be meant as an answer.
-            if interview and not problem:
+        if not said.attachments:
+            typed, reply = await meant(self._store, thread, said.candidate, said.text)
+            if typed:
                 await steer(self._engine, thread, said.candidate, typed, said.event)
+                return True
+            if reply:
+                asking = really_end(thread) if reply == REALLY_END else ()
+                self._asides.tell(_who(said), reply, thread, asking)
                 return True
         if not said.private and await self._store.holder(thread) != said.candidate:
             return False  # what people say in channels is not ours, and leaves no trace

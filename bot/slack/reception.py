@@ -15,7 +15,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.actions import COMMAND_OF
 from bot.commands import COMMANDS, NotUnderstood, Typed, Wish, parse, wish
-from bot.people import FEEDBACK, Sitting, sitting, sittings, unfinished
+from bot.feedback import GLAD, THANKS, felt
+from bot.people import Sitting, sitting, sittings, unfinished, zone
 from bot.slack import buttons, cards, home, views
 from bot.slack.asides import Asides, Who
 from bot.slack.clients import Api
@@ -42,7 +43,6 @@ SLIP = 70
 DAILY = "The daily question is not here yet. `/interview start` holds an interview now."
 FORGOTTEN = "Done: everything I kept of you is deleted. What stands in our messages in Slack is yours to delete there."
 NOT_FORGOTTEN = "I could not delete everything just now. Press Forget me once more in a minute, please."
-THANKS = "It is kept beside this interview for the people who run me, and deleted with it."
 
 ABOUT_A_CARD = frozenset({buttons.DISPUTE, buttons.SHARE, buttons.REPORT, buttons.FEEDBACK, buttons.SCORE})
 
@@ -147,7 +147,7 @@ class Reception:
             verdict = "not finished"
             if each.card:
                 verdict = f"{each.card.verdict}, {each.card.overall} of 5" if each.card.verdict else "no verdict"
-            day = home.day(each.began, cards.zone((await self._store.preferences(who.candidate)).zone or "UTC"))
+            day = home.day(each.began, zone((await self._store.preferences(who.candidate)).zone or "UTC"))
             lines.append(f"• {mrkdwn(each.title)}, {each.interview.settings.level}, {day}: {verdict}")
         return "\n".join(lines)
 
@@ -219,14 +219,8 @@ class Reception:
         elif rating == buttons.DOWN:
             self._asides.show(who, trigger, views.feedback_form(thread))
         else:
-            await self.felt(thread, rating)
-            self._asides.tell(who, "Thank you. I am glad it helped.", thread)
-
-    async def felt(self, thread: str, rating: str, text: str = "") -> None:
-        """Keep what somebody thought of an interview, beside it; only that they did is logged."""
-        said = {f"{FEEDBACK}-text": text} if text else {}
-        await self._store.note(thread, {FEEDBACK: rating, **said}, kept=True)
-        logger.info("Feedback: %s", rating)
+            await felt(self._store, thread, rating)
+            self._asides.tell(who, GLAD, thread)
 
     async def _open_form(self, who: Who, action: str, trigger: str) -> None:
         likes = await self._store.preferences(who.candidate)
@@ -256,7 +250,7 @@ class Reception:
         elif form == views.FEEDBACK_FORM:
             thread, reasons, text = views.read_feedback(view)
             if await self._owned(who, thread):
-                await self.felt(thread, ", ".join((buttons.DOWN, *reasons)), clean(text))
+                await felt(self._store, thread, ", ".join((buttons.DOWN, *reasons)), clean(text))
                 thanks = views.notice("Thank you", THANKS)
                 return {"response_action": "update", "view": thanks}
         return None

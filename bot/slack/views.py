@@ -34,11 +34,11 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from bot.commands import Persona
-from bot.debrief import one_line
+from bot.debrief import LOOKED_AT_ONCE, NONE_LEFT, WHERE_SAID, disputable, one_line
+from bot.feedback import MORE, REASON, WHAT, WHO_READS
 from bot.slack.buttons import Made, made
 from interviewer.clock import MINUTES
-from interviewer.ledger import REVEALED
-from interviewer.model import Format, Level, Mode, PointScore, PointState, Preferences, Question, Scorecard
+from interviewer.model import Format, Level, Mode, Preferences, Question, Scorecard
 
 START_FORM = "start"
 PREFERENCES_FORM = "preferences"
@@ -81,14 +81,6 @@ PERSONAS: Mapping[str, Text] = MappingProxyType(
 _SPOKEN = "English German French Spanish Portuguese Italian Dutch Polish Hindi Japanese Korean Chinese"
 LANGUAGES: Mapping[str, Text] = MappingProxyType(
     {AUTOMATIC: "The language I write in", **{language: language for language in _SPOKEN.split()}}
-)
-REASON: Mapping[str, Text] = MappingProxyType(
-    {
-        "unfair-score": "A score was unfair",
-        "not-heard": "You missed something I said",
-        "odd-question": "A question was odd",
-        "other": "Something else",
-    }
 )
 _ZONES = """
 Pacific/Honolulu America/Anchorage America/Los_Angeles America/Vancouver America/Phoenix America/Denver
@@ -226,16 +218,6 @@ def _unless_automatic(value: str) -> str:
 # --- after the scorecard --------------------------------------------------------------------------------------------
 
 
-def disputable(card: Scorecard) -> tuple[PointScore, ...]:
-    """The points somebody may argue for: expected, not credited, and not given away. One that was argued for before is
-    among them, since a scorecard doesn't say so."""
-    return tuple(
-        point
-        for point in card.points
-        if point.expected and not point.credit and point.state is not PointState.COVERED and point.hints < REVEALED
-    )
-
-
 def dispute_form(thread: str, card: Scorecard, point: str = "") -> Made:
     """The modal that argues for a point, with `point` chosen if it can be; or one that says that none can."""
     statements = {
@@ -246,13 +228,11 @@ def dispute_form(thread: str, card: Scorecard, point: str = "") -> Made:
     if not statements:
         return notice(
             "Dispute a point",
-            "There is no point left to dispute: each one that was expected of you is credited or was given away.",
+            NONE_LEFT,
         )
     menu = _select(POINT, statements, point, "Choose a point")
     text = PlainTextInputElement(action_id=ARGUMENT, multiline=True, min_length=1, max_length=LONGEST_ARGUMENT)
-    ask = "Where did you say it, or why does it follow from what you said?"
-    once = "Each point is looked at once, on what you write here: say it in your own words, not in the scorecard's."
-    blocks = [_input(POINT, "Point", menu), _input(ARGUMENT, ask, text, hint=once)]
+    blocks = [_input(POINT, "Point", menu), _input(ARGUMENT, WHERE_SAID, text, hint=LOOKED_AT_ONCE)]
     return _form(DISPUTE_FORM, "Dispute a point", "Look again", blocks, {THREAD: thread})
 
 
@@ -290,9 +270,9 @@ def feedback_form(thread: str) -> Made:
     boxes = CheckboxesElement(action_id=REASONS, options=_options(REASON))
     text = PlainTextInputElement(action_id=WORDS, multiline=True, max_length=LONGEST_WORDS)
     blocks = [
-        _input(REASONS, "What was wrong?", boxes, optional=True),
-        _input(WORDS, "Anything you would like to add", text, optional=True),
-        _aside("The people who run this bot read what you write here. It changes nothing on your scorecard."),
+        _input(REASONS, WHAT, boxes, optional=True),
+        _input(WORDS, MORE, text, optional=True),
+        _aside(WHO_READS),
     ]
     return _form(FEEDBACK_FORM, "Your feedback", "Send", blocks, {THREAD: thread})
 
