@@ -22,11 +22,19 @@ async def chosen(store: Store, bank: Bank, candidate: str, wish: Wish, key: str)
     return question, settings(question.id, wish, likes)
 
 
-async def begin(store: Store, submit: Submit, thread: str, key: str, candidate: str, settings: Settings) -> None:
-    """Have the interview of `key` begun in a thread."""
-    # From here on, what is written there belongs to an interview, even before its first turn.
-    await store.note(thread, {"opened": key})
-    start = Command(thread, key, candidate, CommandName.START, time.time(), settings=settings)
+async def reserve(store: Store, start: Command) -> None:
+    """From here on, what is written in a thread belongs to an interview, even before its first turn."""
+    await store.note(start.thread, {"opened": start.id})
     # Noted before its first turn does so, since whoever asks to be forgotten may not wait for that.
-    await store.begun(candidate, thread, interview_id(start), start.at)
-    await submit(key, start)
+    await store.begun(start.author, start.thread, interview_id(start), start.at)
+
+
+def starting(thread: str, key: str, candidate: str, settings: Settings) -> Command:
+    """What starts the interview of `key` in a thread."""
+    return Command(thread, key, candidate, CommandName.START, time.time(), settings=settings)
+
+
+async def begin(store: Store, submit: Submit, start: Command) -> None:
+    """Have an interview begun."""
+    await reserve(store, start)
+    await submit(start.id, start)

@@ -182,8 +182,12 @@ class MemoryStore:
         begun = self._begun.get(candidate, {})
         return tuple(sorted(begun, key=lambda thread: (begun[thread], thread)))
 
-    async def enter(self, name: str, room: Room) -> None:
+    async def enter(self, name: str, room: Room, before: str) -> bool:
+        known = self._rooms.get(name)
+        if before != (known.thread if known else ""):
+            return False
         self._rooms[name] = room
+        return True
 
     async def room(self, name: str) -> Room | None:
         return self._rooms.get(name)

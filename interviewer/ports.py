@@ -169,8 +169,8 @@ class Store(Protocol):
         """The threads of the candidate's interviews, the latest last; one that was forgotten or ran out may be among them."""
         ...
 
-    async def enter(self, name: str, room: Room) -> None:
-        """Note whose a room is and which thread is the latest there."""
+    async def enter(self, name: str, room: Room, before: str) -> bool:
+        """Note whose a room is and which thread is the latest there. False: `before` is not the latest until now, "" for none."""
         ...
 
     async def room(self, name: str) -> Room | None:

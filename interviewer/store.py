@@ -157,6 +157,13 @@ redis.call('EXPIRE', note, ARGV[1])
 return 1
 """
 
+_ENTER = """
+local known = redis.call('GET', KEYS[1])
+if (known and cjson.decode(known).thread or '') ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+return 1
+"""
+
 _SET_ASIDE = """
 local st, inbox, aside = KEYS[1], KEYS[2], KEYS[3]
 local fence, reason, keep = ARGV[1], ARGV[2], ARGV[3]
@@ -219,6 +226,7 @@ class RedisStore:
         self._release = client.register_script(_RELEASE)
         self._set_aside = client.register_script(_SET_ASIDE)
         self._note = client.register_script(_NOTE)
+        self._enter = client.register_script(_ENTER)
 
     @classmethod
     def from_url(cls, url: str, max_connections: int = 50, keep: int = KEEP) -> "RedisStore":
@@ -377,9 +385,9 @@ class RedisStore:
             found: Any = await self._redis.zrange(_of(candidate, "th"), 0, -1)  # pyright: ignore[reportUnknownMemberType]
         return tuple(thread.decode() for thread in found)
 
-    async def enter(self, name: str, room: Room) -> None:
+    async def enter(self, name: str, room: Room, before: str) -> bool:
         with reaching(self._where):
-            await self._redis.set(_room_key(name), records.ROOM.dump_json(room), ex=self._keep)
+            return bool(await self._enter([_room_key(name)], [records.ROOM.dump_json(room), before, self._keep]))
 
     async def room(self, name: str) -> Room | None:
         with reaching(self._where):

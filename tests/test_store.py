@@ -183,7 +183,7 @@ async def whole_life(store: Store, candidate: str) -> tuple[str, ...]:
     await store.prefer(candidate, Preferences(persona="brisk"))
     await store.note(candidate, {"home": "e1"})
     for n, thread in enumerate(threads):
-        await store.enter(f"chat:{candidate}:{n}", Room(candidate, thread))
+        await store.enter(f"chat:{candidate}:{n}", Room(candidate, thread), before="")
     for day in ("2026-01-30", "2026-01-31"):
         await store.spend(f"person:{candidate}:{day}", 7)
     return threads
@@ -218,11 +218,20 @@ async def test_a_forgotten_candidate_leaves_nothing_and_another_keeps_everything
 
 async def test_a_room_has_the_latest_thread_and_is_found_by_how_its_name_begins(store: Store) -> None:
     assert await store.room("chat:1") is None
-    for name, thread in (("chat:1", "chat:1:a"), ("chat:1", "chat:1:b"), ("chat*", "c"), ("chats:2", "d")):
-        await store.enter(name, Room("ada", thread))
+    rooms = (("chat:1", "chat:1:a", ""), ("chat:1", "chat:1:b", "chat:1:a"), ("chat*", "c", ""), ("chats:2", "d", ""))
+    for name, thread, before in rooms:
+        assert await store.enter(name, Room("ada", thread), before)
     assert await store.room("chat:1") == Room("ada", "chat:1:b")
     assert [name async for name in store.rooms("chat:")] == ["chat:1"]
     assert [name async for name in store.rooms("chat*")] == ["chat*"]
+
+
+async def test_of_two_who_enter_a_room_at_the_same_time_one_does(store: Store) -> None:
+    entering = (store.enter("chat:1", Room("ada", f"chat:1:{n}"), before="") for n in range(8))
+    entered = await asyncio.gather(*entering)
+    assert sum(entered) == 1
+    assert await store.room("chat:1") == Room("ada", f"chat:1:{entered.index(True)}")
+    assert not await store.enter("chat:1", Room("bob", "chat:1:x"), before="chat:1:y")
 
 
 async def test_a_candidate_nobody_knows_is_forgotten_without_more_ado(store: Store) -> None:

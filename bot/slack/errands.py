@@ -19,7 +19,7 @@ from slack_sdk.errors import SlackApiError
 from bot.commands import Wish
 from bot.letters import SENT
 from bot.markdown import report
-from bot.opening import begin, chosen
+from bot.opening import begin, chosen, starting
 from bot.people import export, sitting
 from bot.picture import alt_text
 from bot.slack import buttons, cards, scorecard
@@ -172,7 +172,7 @@ class Errands:
             await self._tell(client, asked, str(problem))
             return
         where = await self._place(client, asked, question, settings)
-        await begin(self.store, self.submit, where.thread, asked.key, candidate, settings)
+        await begin(self.store, self.submit, starting(where.thread, asked.key, candidate, settings))
         # Takes seconds the first time: while the question is being read, rather than when it is answered.
         await asyncio.to_thread(self.prepare, self.bank.case(question.id))
 
