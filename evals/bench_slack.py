@@ -10,13 +10,11 @@ import asyncio
 import itertools
 import json
 import os
-import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +34,14 @@ from bot.settings import Settings as Environment
 from bot.slack.places import Place, person
 from bot.slack.service import running
 from bot.web import make_web
-from evals.timing import QUESTION, Blank, Wall, milliseconds
+from evals.timing import ANSWER, Send, median, milliseconds, paced, under_way
 from interviewer import embedded
 from interviewer.engine import Pace
-from interviewer.model import Command, CommandName, Message, Settings
-from interviewer.runner import run_turn
-from interviewer.store import RedisStore
 
 SECRET = "bench"  # noqa: S105
 TEAM, BOT = "T0BENCH", "U0BOT"
 TALKERS = 100
 """Interviews under way."""
-ANSWER = (
-    "I would keep due jobs in a sorted index sharded by minute, and let several workers claim them with a lease. " * 3
-)
 PEOPLE = [
     (f"U{number:08}", Place(TEAM, f"D{number:08}", f"{1_700_000_000 + number}.000100")) for number in range(TALKERS)
 ]
@@ -130,9 +122,6 @@ def requests() -> Iterator[tuple[bytes, dict[str, str]]]:
         yield body.encode(), {**headers, "content-type": "application/json"}
 
 
-Send = Callable[[], Coroutine[Any, Any, float]]
-
-
 def sender(session: aiohttp.ClientSession, port: int, made: Iterator[tuple[bytes, dict[str, str]]]) -> Send:
     """What sends the next message and returns the seconds until it was acknowledged."""
 
@@ -146,18 +135,6 @@ def sender(session: aiohttp.ClientSession, port: int, made: Iterator[tuple[bytes
         return time.perf_counter() - began
 
     return send
-
-
-async def paced(send: Send, rate: float, seconds: float) -> list[float]:
-    """Acknowledgement times of messages sent at random moments (a Poisson process), whether earlier ones were acknowledged or
-    not."""
-    chance, tasks = random.Random(7), list[asyncio.Task[float]]()  # noqa: S311
-    due = time.perf_counter()
-    for _ in range(int(rate * seconds)):
-        due += chance.expovariate(rate)
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        tasks.append(asyncio.create_task(send()))
-    return list(await asyncio.gather(*tasks))
 
 
 async def flat_out(send: Send, seconds: float, at_once: int = 16) -> float:
@@ -175,19 +152,6 @@ async def flat_out(send: Send, seconds: float, at_once: int = 16) -> float:
 
 
 # --- the measurement ------------------------------------------------------------------------------------------------
-
-
-async def under_way(url: str) -> None:
-    """Begin everybody's interview and answer once."""
-    interviewer = make_interviewer(offline=True)
-    async with RedisStore.from_url(url) as store:
-        ports = replace(interviewer.ports(store, Wall(), time.time), rater=Blank())
-        for user, where in PEOPLE:
-            who = person(TEAM, user)
-            begin = Command(where.thread, "s", who, CommandName.START, time.time(), settings=Settings(QUESTION))
-            for inbound in (begin, Message(where.thread, "m", who, ANSWER, time.time())):
-                await store.admit(inbound.id, inbound)
-                await run_turn(ports, where.thread, inbound.id)
 
 
 @asynccontextmanager
@@ -216,7 +180,7 @@ async def measure(home: Path, rounds: int, seconds: float, heavy: float) -> dict
     api = f"http://127.0.0.1:{ports['stub']}/api/"
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(embedded.running(home))
-        await under_way(server.url)
+        await under_way(server.url, [(person(TEAM, user), where.thread) for user, where in PEOPLE])
         await stack.enter_async_context(process("stub", port=ports["stub"]))
         await stack.enter_async_context(process("bare", "--api", api, port=ports["bare"]))
         await stack.enter_async_context(process("ours", "--api", api, "--store", server.url, port=ports["ours"]))
@@ -233,7 +197,7 @@ async def measure(home: Path, rounds: int, seconds: float, heavy: float) -> dict
         loaded = await paced(send["ours"], 200, heavy)
     return {
         "slack_ack_at_50_a_second_ms": {name: milliseconds(values) for name, values in acknowledged.items()},
-        "slack_ack_p50_ratio": round(_median(acknowledged["ours"]) / _median(acknowledged["bare"]), 2),
+        "slack_ack_p50_ratio": round(median(acknowledged["ours"]) / median(acknowledged["bare"]), 2),
         "slack_events_a_second": capacity,
         "slack_ack_at_200_a_second_ms": {
             **milliseconds(loaded),
@@ -242,10 +206,6 @@ async def measure(home: Path, rounds: int, seconds: float, heavy: float) -> dict
             "seconds": heavy,
         },
     }
-
-
-def _median(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 def figures(rounds: int = 4, seconds: float = 10, heavy: float = 60) -> dict[str, Any]:
