@@ -5,8 +5,7 @@ Whatever the card holds, the blocks are within Slack's limits; what has no room 
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -35,6 +34,7 @@ from bot.debrief import (
     gauge,
     one_line,
 )
+from bot.fitting import REST, Piece, fitted, packed, shortened, snug
 from bot.picture import alt_text
 from bot.slack.text import mrkdwn, quote
 from interviewer.model import Scorecard
@@ -51,21 +51,12 @@ SECTION, HEADER, ALTERNATIVE, ADDRESS = 3_000, 150, 2_000, 500
 """The longest text of a section, a header, a picture's description, and an address that is linked to."""
 LIST, LINE = 1_500, 600
 """The longest part of a list, and the longest line in it."""
-LIMITS = (400, 200, 100, 50, 25)
-"""Where a statement or a quote is cut: at the first of these with which it fits its place once it is escaped."""
+ASSUMPTION = 400
+"""Where an assumption is cut."""
 DOUBT = 100
 """Where the candidate's words about a point that is not credited are cut."""
 GAUGE = 10
 """Characters of a bar: with its name and its score it fits on one line of a phone."""
-REST = "The rest is in the full report."
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Blocks that are shown together or not at all. When there is no room for all, the lowest `rank` is kept longest."""
-
-    rank: int
-    blocks: Blocks
 
 
 def blocks(card: Scorecard, links: Mapping[str, str], picture: str | None = None) -> Blocks:
@@ -73,16 +64,19 @@ def blocks(card: Scorecard, links: Mapping[str, str], picture: str | None = None
     Slack's."""
     said = debrief(card)
     pieces = (
-        Piece(0, (_header(said), _headline(said))),
+        Piece[Made](0, (_header(said), _headline(said))),
         *([Piece(1, (_image(card, picture),))] if picture else []),
         *_advice(said),
         *([Piece(3, (_scores(said) if picture else _gauges(said),))] if said.dimensions else []),
         *_evidence(said, links),
-        *_listed(5, _title("numbers"), [_snug(_number(number), LINE) for number in said.numbers]),
-        *_listed(4, f"{_title('open')}\n{DISPUTE}", [_snug(_open(point), LINE) for point in said.uncredited]),
-        *_listed(7, _title("assumptions"), [f"• {quote(words, LIMITS[0])}" for words in said.assumptions if words]),
+        *_listed(5, _title("numbers"), [snug(_number(number), LINE) for number in said.numbers]),
+        *_listed(4, f"{_title('open')}\n{DISPUTE}", [snug(_open(point), LINE) for point in said.uncredited]),
+        *_listed(7, _title("assumptions"), [f"• {quote(words, ASSUMPTION)}" for words in said.assumptions if words]),
     )
-    return _fitted(pieces, _snug(lambda limit: _plain(" ".join(said.foot), limit), LINE))
+    below = (_context(snug(lambda limit: _plain(" ".join(said.foot), limit), LINE), CAUTION), _context(REST))
+    kept = fitted(pieces, (ROOM - sum(map(_size, below)), BLOCKS - len(below)), lambda block: (_size(block), 1))
+    shown = (block for piece in kept for block in piece.parts)
+    return (*shown, *(below[:1] if len(kept) == len(pieces) else below[::-1]))
 
 
 def shared(card: Scorecard, picture: str | None = None) -> Blocks:
@@ -98,14 +92,14 @@ def shared(card: Scorecard, picture: str | None = None) -> Blocks:
 def notice(card: Scorecard) -> str:
     """The scorecard in one line, for a notification and for whatever shows no blocks."""
     said = debrief(card)
-    return _snug(lambda limit: f"Your scorecard: {_plain(said.title, limit)}. {said.headline[0]}", SECTION)
+    return snug(lambda limit: f"Your scorecard: {_plain(said.title, limit)}. {said.headline[0]}", SECTION)
 
 
 # --- the parts ------------------------------------------------------------------------------------------------------
 
 
 def _header(said: Debrief) -> Made:
-    title = _shortened(f"{TITLES['scorecard']}: {one_line(said.title)}", HEADER)
+    title = shortened(f"{TITLES['scorecard']}: {one_line(said.title)}", HEADER)
     return _made(HeaderBlock(text=PlainTextObject(text=title, emoji=False)))
 
 
@@ -115,15 +109,15 @@ def _headline(said: Debrief) -> Made:
 
 
 def _image(card: Scorecard, picture: str) -> Made:
-    return _made(ImageBlock(alt_text=_shortened(alt_text(card), ALTERNATIVE), slack_file={"id": picture}))
+    return _made(ImageBlock(alt_text=shortened(alt_text(card), ALTERNATIVE), slack_file={"id": picture}))
 
 
-def _advice(said: Debrief) -> Iterator[Piece]:
+def _advice(said: Debrief) -> Iterator[Piece[Made]]:
     if said.first_gap:
         title = _title("first_gap")
-        yield Piece(2, (_section(_snug(lambda limit: f"{title}\n{_plain(said.first_gap, limit)}", SECTION)),))
+        yield Piece(2, (_section(snug(lambda limit: f"{title}\n{_plain(said.first_gap, limit)}", SECTION)),))
     steps = [
-        _snug(lambda limit, line=f"{number}. {step}": _plain(line, limit), LINE)
+        snug(lambda limit, line=f"{number}. {step}": _plain(line, limit), LINE)
         for number, step in enumerate(said.next_steps, 1)
     ]
     yield from _listed(2, _title("next"), steps)
@@ -146,11 +140,11 @@ def _scores(said: Debrief) -> Made:
     return _context(" · ".join((*scored, *([f"{NOT_ASSESSED}: {', '.join(rest)}"] if rest else []))))
 
 
-def _evidence(said: Debrief, links: Mapping[str, str]) -> Iterator[Piece]:
+def _evidence(said: Debrief, links: Mapping[str, str]) -> Iterator[Piece[Made]]:
     """The title comes with the first quote, so that it never stands alone."""
     title: Blocks = (_made(DividerBlock()), _section(_title("credited")))
     for point in said.credited:
-        yield Piece(6, (*title, _section(_snug(_quoted(point, links), SECTION))))
+        yield Piece(6, (*title, _section(snug(_quoted(point, links), SECTION))))
         title = ()
 
 
@@ -180,60 +174,22 @@ def _open(point: Uncredited) -> Callable[[int], str]:
     return text
 
 
-def _listed(rank: int, title: str, lines: Iterable[str]) -> Iterator[Piece]:
+def _listed(rank: int, title: str, lines: Iterable[str]) -> Iterator[Piece[Made]]:
     """Lines below a title, in as few sections as are easy to read."""
-    text = title
-    for line in lines:
-        if len(text) + 1 + len(line) > LIST:
-            yield Piece(rank, (_section(text),))
-            text = line
-        else:
-            text = f"{text}\n{line}"
-    if text != title:
+    for text in packed(title, lines, LIST):
         yield Piece(rank, (_section(text),))
 
 
-# --- the room -------------------------------------------------------------------------------------------------------
-
-
-def _fitted(pieces: Sequence[Piece], foot: str) -> Blocks:
-    """As many pieces as there is room for, by rank, in the order they are shown; and the foot."""
-    below = [_context(foot, CAUTION), _context(REST)]
-    room, free = ROOM - _size(below), BLOCKS - len(below)
-    kept: dict[int, Blocks] = {}
-    for place in sorted(range(len(pieces)), key=lambda place: pieces[place].rank):
-        made = pieces[place].blocks
-        room, free = room - _size(made), free - len(made)
-        if room < 0 or free < 0:
-            break
-        kept[place] = made
-    shown = [block for _, made in sorted(kept.items()) for block in made]
-    end = below[:1] if len(kept) == len(pieces) else below[::-1]
-    return (*shown, *end)
-
-
-def _size(made: Iterable[Made]) -> int:
+def _size(block: Made) -> int:
     """Characters on the wire: nobody says what Slack counts, and this is the most it can."""
-    return sum(len(json.dumps(block, ensure_ascii=False)) + 2 for block in made)
-
-
-def _snug(render: Callable[[int], str], room: int) -> str:
-    """The text with its parts cut as little as its place allows; escaping makes some texts several times as long."""
-    return next(text for text in map(render, LIMITS) if len(text) <= room)
-
-
-def _shortened(text: str, limit: int) -> str:
-    """The text, cut at a word if it has one to cut at."""
-    if len(text) <= limit:
-        return text
-    return f"{text[: limit - 2].rsplit(' ', 1)[0]} …"
+    return len(json.dumps(block, ensure_ascii=False)) + 2
 
 
 # --- the text -------------------------------------------------------------------------------------------------------
 
 
 def _plain(text: str, limit: int) -> str:
-    return mrkdwn(_shortened(one_line(text), limit))
+    return mrkdwn(shortened(one_line(text), limit))
 
 
 def _bold(text: str, limit: int) -> str:
