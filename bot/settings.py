@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     )
     slack_guests: bool = Field(default=False, description="Whether guests of a workspace may hold interviews.")
 
+    discord_token: SecretStr = Field(default=SecretStr(""), description="The bot's token: `mockingbird discord`.")
+    discord_api_url: str = Field(default="https://discord.com/api/v10", description="Where Discord's API is.")
+    discord_message_content: bool = Field(
+        default=False, description="Hear plain messages in private threads too: needs the Message Content Intent."
+    )
+
     @field_validator("redis_url")
     @classmethod
     def _is_a_url(cls, url: str) -> str:
@@ -95,6 +101,19 @@ class Settings(BaseSettings):
         if not url.startswith(("http://", "https://")):
             raise ValueError("SLACK_API_URL must start with http:// or https://, as in https://slack.com/api/")
         return url.rstrip("/") + "/"
+
+    @field_validator("discord_api_url")
+    @classmethod
+    def _ends_without_a_slash(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("DISCORD_API_URL must start with http:// or https://, as in https://discord.com/api/v10")
+        return url.rstrip("/")
+
+    @field_validator("discord_token")
+    @classmethod
+    def _without_its_kind(cls, token: SecretStr) -> SecretStr:
+        # Discord's own examples write "Bot TOKEN", which the library adds by itself.
+        return SecretStr(token.get_secret_value().strip().removeprefix("Bot ").strip())
 
     @property
     def keep(self) -> int:

@@ -1,0 +1,76 @@
+"""Owns what of Discord's messages is a person speaking to the bot. What is not, is nothing: bots, webhooks, joins, pins, and
+everything in a server's channels but private threads and mentions of the bot."""
+
+import re
+from dataclasses import dataclass
+
+import discord
+
+from bot.discord.places import DIRECT, person
+from interviewer.model import Attachment
+
+SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
+"""Messages that somebody wrote."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """Somebody wrote a message. `guild` is DIRECT in direct messages; `mentioned`: the bot is mentioned in it. `at` and `edited`
+    are in seconds since the epoch; `edited` is 0 for a message nobody changed."""
+
+    guild: int
+    channel: int
+    id: str
+    user: int
+    text: str
+    attachments: tuple[Attachment, ...]
+    at: float
+    edited: float
+    mentioned: bool
+
+    @property
+    def private(self) -> bool:
+        """Whether it was written to the bot alone."""
+        return self.guild == DIRECT
+
+    @property
+    def candidate(self) -> str:
+        """Who wrote it."""
+        return person(self.user)
+
+    @property
+    def event(self) -> str:
+        """What it is claimed by: ids are Discord's for good, whatever they name."""
+        return self.id
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether Discord kept from the bot what it says: in a server, without the message content intent."""
+        return not self.text and not self.attachments
+
+
+def read(message: discord.Message, me: int) -> Said | None:
+    """What a message is. `me` is the bot's own user id; a mention of it at the beginning is left out."""
+    if message.author.bot or message.webhook_id or message.type not in SPOKEN:
+        return None
+    mentioned = any(user.id == me for user in message.mentions)
+    in_thread = isinstance(message.channel, discord.Thread) and message.channel.is_private()
+    if message.guild and not in_thread and not mentioned:
+        return None
+    return Said(
+        message.guild.id if message.guild else DIRECT,
+        message.channel.id,
+        str(message.id),
+        message.author.id,
+        re.sub(rf"^\s*<@!?{me}>", "", message.content).strip(),
+        tuple(map(_attachment, message.attachments)),
+        message.created_at.timestamp(),
+        message.edited_at.timestamp() if message.edited_at else 0.0,
+        mentioned,
+    )
+
+
+def _attachment(file: discord.Attachment) -> Attachment:
+    # "audio/ogg; codecs=opus" is for players; a voice message may come without any.
+    mime = (file.content_type or ("audio/ogg" if file.is_voice_message() else "")).partition(";")[0].strip()
+    return Attachment(str(file.id), file.filename, mime, file.size, file.url)

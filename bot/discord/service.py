@@ -1,0 +1,97 @@
+"""Owns Discord's part of a running bot: everything wired together, for the gateway (`run`) and for workers, which only post."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from bot.discord.bot import Mockingbird, create_bot
+from bot.discord.client import reach
+from bot.discord.errands import Errands
+from bot.discord.hearing import Hearing
+from bot.discord.places import ours
+from bot.discord.platform import DiscordPlatform
+from bot.discord.presence import Presence
+from bot.discord.reception import Reception
+from bot.settings import Settings
+from bot.wiring import Interviewer
+from interviewer.engine import Engine, Pace
+from interviewer.model import Inbound
+from interviewer.questions import Bank
+from interviewer.store import RedisStore
+
+DOCKET = "mockingbird-discord"
+IN_CHAT = Pace()
+ADMITTING = Pace(works=False)
+"""For a process that only takes in, and leaves turns and errands to workers."""
+
+
+@dataclass(frozen=True)
+class Discord:
+    """A running Discord part: the bot, logged in but not connected, and the engine behind it."""
+
+    bot: Mockingbird
+    engine: Engine
+    store: RedisStore
+    works: bool = True
+    """Whether this process runs turns too, rather than only take in."""
+
+    async def ended(self) -> None:
+        """Return when no turn is run any more; never where none is. Raises what the engine died of."""
+        await (self.engine.ended() if self.works else asyncio.Event().wait())
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, url: str, bank: Bank, interviewer: Interviewer, *, pace: Pace = IN_CHAT
+) -> AsyncGenerator[Discord]:
+    """Discord's part on the store at `url`; leaving it drains. Raises NotConfigured, discord.LoginFailure for a token that is
+    refused, and what else a call may raise (`client.TROUBLE`)."""
+    token = reach(settings)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(RedisStore.from_url(url, keep=settings.keep))
+        bot = await stack.enter_async_context(create_bot(settings))
+        platform = DiscordPlatform(bot, store)
+        ports = interviewer.ports(store, platform, time.time)
+
+        async def submit(event: str, inbound: Inbound) -> bool | None:
+            return await engine.submit(event, inbound)
+
+        reads = settings.discord_message_content
+        errands = Errands(store, bank, bot, platform, submit, interviewer.prepare, reads)
+        engine = Engine(ports, url, pace, DOCKET, ours, errands.by_name())
+        presence = Presence(bot)
+        hearing = Hearing(bot, engine, platform, errands, presence)
+        bot.attend(Reception(engine, errands, presence), hearing, bank, personas=bool(interviewer.models))
+        await bot.login(token)
+        # The engine ends first: its turns post, and what was begun on the side follows.
+        stack.push_async_callback(platform.aclose)
+        stack.push_async_callback(presence.aclose)
+        await stack.enter_async_context(engine)
+        stack.push_async_callback(hearing.aclose)
+        yield Discord(bot, engine, store, pace.works)
+
+
+async def run(discord: Discord, stop: asyncio.Event, connected: Callable[[], None]) -> None:
+    """Be connected until told to stop, or until the engine dies. Raises discord.PrivilegedIntentsRequired where an intent is not
+    switched on, and what else ends a connection for good.
+
+    What comes while the engine drains is taken in; it is answered after the next start."""
+
+    async def tell() -> None:
+        await discord.bot.wait_until_ready()
+        connected()
+
+    serving = asyncio.create_task(discord.bot.connect(reconnect=True))
+    tasks = [serving, asyncio.create_task(discord.ended()), asyncio.create_task(stop.wait())]
+    telling = asyncio.create_task(tell())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks[:2]:
+            if task.done():
+                task.result()
+    finally:
+        for task in (*tasks, telling):
+            task.cancel()
+        await asyncio.wait({*tasks, telling})
