@@ -1,6 +1,7 @@
 """`mockingbird doctor`: one line a check, and what to do about each that fails."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -8,15 +9,27 @@ from rich.markup import escape
 from bot.settings import Settings
 from bot.wiring import NOBODY
 
+Check = Callable[[], Coroutine[Any, Any, str]]
+"""Says what was found of a platform; raises an exception of ours with what to do about it."""
+
 EVENTS = (
     "Slack doesn't say which it sends: if the bot doesn't answer a hello, compare Event Subscriptions in the app's settings with "
     "`mockingbird slack manifest`"
 )
 
 
+class Amiss(Exception):
+    """Something is not as the bot needs it. Its text says what, and what to do."""
+
+
 def concerns_slack(settings: Settings) -> bool:
     """Whether anything about Slack is set."""
     return any(name.startswith("slack_") for name in settings.model_fields_set)
+
+
+def concerns_discord(settings: Settings) -> bool:
+    """Whether anything about Discord is set."""
+    return any(name.startswith("discord_") for name in settings.model_fields_set)
 
 
 def examine(console: Console, settings: Settings, checks: Iterable[tuple[str, Callable[[], str]]]) -> bool:
@@ -30,6 +43,8 @@ def examine(console: Console, settings: Settings, checks: Iterable[tuple[str, Ca
     if concerns_slack(settings):
         console.print(f"[bold]slack[/]    {escape(_slack(settings))}")
         console.print(f"[bold]events[/]   {EVENTS}")
+    if concerns_discord(settings):
+        console.print(f"[bold]discord[/]  {_discord(settings)}")
     console.print()
     healthy = True
     for name, check in checks:
@@ -42,7 +57,7 @@ def examine(console: Console, settings: Settings, checks: Iterable[tuple[str, Ca
             known = type(problem).__module__.partition(".")[0] in ("bot", "interviewer", "__main__")
             console.print(str(problem) if known else f"{type(problem).__name__}: {problem}", markup=False)
     if healthy:
-        console.print(f"\nAll well: `mockingbird chat`{_and_slack(settings)} will work.")
+        console.print(f"\nAll well: {_in_a_row(_ways(settings))} will work.")
     else:
         console.print("\nMend what is marked ✗ and run this again.")
     return healthy
@@ -77,10 +92,29 @@ def _slack(settings: Settings) -> str:
     return f"{where}, over {over}" if over else where
 
 
-def _and_slack(settings: Settings) -> str:
-    """The ways into Slack that are set up."""
-    socket, http = settings.slack_app_token.get_secret_value(), settings.slack_signing_secret.get_secret_value()
-    return f"{' and `mockingbird slack`' if socket else ''}{' and `mockingbird web`' if http else ''}"
+def _discord(settings: Settings) -> str:
+    """What the bot is to hear in Discord."""
+    if settings.discord_message_content:
+        return "direct messages, mentions, and plain messages in private threads (DISCORD_MESSAGE_CONTENT)"
+    return (
+        "direct messages and mentions; in private threads what mentions the bot, unless DISCORD_MESSAGE_CONTENT is true"
+    )
+
+
+def _ways(settings: Settings) -> Iterator[str]:
+    """What can be run as it is set up."""
+    yield "`mockingbird chat`"
+    ways = (
+        (settings.slack_app_token, "`mockingbird slack`"),
+        (settings.slack_signing_secret, "`mockingbird web`"),
+        (settings.discord_token, "`mockingbird discord`"),
+    )
+    yield from (way for secret, way in ways if secret.get_secret_value())
+
+
+def _in_a_row(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _without(settings: Settings) -> str:

@@ -1,12 +1,15 @@
 """What the commands share: the screen, the options, the environment, and the parts as the environment wires them."""
 
+import asyncio
+import logging
+import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -42,6 +45,18 @@ OfflineOption = Annotated[
     typer.Option("--offline", help="Without a language model, whatever is configured: nothing leaves this machine."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+AdmitOption = Annotated[
+    bool, typer.Option("--admit-only", help="Only take in what is said; `mockingbird worker` processes answer it.")
+]
+
+BESIDE_THE_POINT = (
+    # Bolt finds SLACK_BOT_TOKEN by itself, and warns that it has no use for it.
+    ("slack_bolt.AsyncApp", "`token` will be unused"),
+    # Nobody speaks here, and what only asks for things hears of no server.
+    ("discord.client", "voice will NOT be supported"),
+    ("discord.state", "Guilds intent seems to be disabled"),
+)
+"""Loggers, and what each warns of that means nothing to whoever runs the bot."""
 
 
 class Refused(Exception):
@@ -146,3 +161,43 @@ def read(path: Path) -> str:
         raise Refused(
             f"{path} is not UTF-8 (byte {error.start} is {data[error.start]:#04x}). Save it as UTF-8 and try again."
         ) from None
+
+
+async def before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Whether the work was done before somebody wanted this process to end; what it raises is raised."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, stopping):
+        task.cancel()
+    await asyncio.wait({working, stopping})
+    if working.cancelled():
+        return False
+    working.result()
+    return True
+
+
+@asynccontextmanager
+async def until_told() -> AsyncGenerator[asyncio.Event]:
+    """An event that is set when somebody wants this process to end: it drains, where it would have been cut off."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def log() -> None:
+    """Warnings on standard error. Bolt, discord.py and aiohttp would log what people write at lower levels."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    # Where Discord asks to be spared, discord.py writes the address: that of an answer holds the token it is given with.
+    logging.getLogger("discord.http").setLevel(logging.ERROR)
+    for name, phrase in BESIDE_THE_POINT:
+        logging.getLogger(name).addFilter(partial(_says_more, phrase))
+
+
+def _says_more(phrase: str, record: logging.LogRecord) -> bool:
+    return phrase not in record.getMessage()

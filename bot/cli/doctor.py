@@ -12,7 +12,7 @@ import typer
 from bot.cli.common import Refused, bank, environment, make_interviewer, make_rater, out, server, shelves
 
 if TYPE_CHECKING:
-    from bot.slack.checks import Check
+    from bot.doctor import Check
 
 app = typer.Typer()
 
@@ -34,6 +34,7 @@ def doctor() -> None:
         *((("model", lambda: asyncio.run(_try_models())),) if environment().speaking else ()),
         ("store", lambda: asyncio.run(_try_store())),
         *_try_slack(),
+        *_try_discord(),
     )
     if not examine(out, environment(), checks):
         raise typer.Exit(1)
@@ -77,10 +78,27 @@ def _try_slack() -> Iterator[tuple[str, Callable[[], str]]]:
         return
     from bot.slack.checks import checks
 
-    # What it would log about a failure is what the check says of it.
-    logging.basicConfig(handlers=[logging.NullHandler()])
+    _unlogged()
     for name, check in checks(environment(), server):
         yield name, partial(_run, check)
+
+
+def _try_discord() -> Iterator[tuple[str, Callable[[], str]]]:
+    """What there is to be tried of Discord: nothing where nothing about it is set."""
+    from bot.doctor import concerns_discord
+
+    if not concerns_discord(environment()):
+        return
+    from bot.discord.checks import checks
+
+    _unlogged()
+    for name, check in checks(environment(), bank()):
+        yield name, partial(_run, check)
+
+
+def _unlogged() -> None:
+    """Keep the log quiet: what it would say about a failure is what the check says of it."""
+    logging.basicConfig(handlers=[logging.NullHandler()])
 
 
 def _run(check: "Check") -> str:

@@ -2,15 +2,24 @@
 
 import asyncio
 import json
-import logging
-import signal
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.common import Refused, bank, environment, make_interviewer, out, server
+from bot.cli.common import (
+    AdmitOption,
+    Refused,
+    bank,
+    before,
+    environment,
+    log,
+    make_interviewer,
+    out,
+    server,
+    until_told,
+)
 
 if TYPE_CHECKING:
     from bot.slack.service import Slack
@@ -24,11 +33,6 @@ slack = typer.Typer(
 app.add_typer(slack)
 
 
-AdmitOption = Annotated[
-    bool, typer.Option("--admit-only", help="Only take in what is said; `mockingbird worker` processes answer it.")
-]
-
-
 @slack.callback()
 def socket(context: typer.Context, admit_only: AdmitOption = False) -> None:
     """Run the bot in Slack over Socket Mode: needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN, and no public address."""
@@ -39,7 +43,7 @@ def socket(context: typer.Context, admit_only: AdmitOption = False) -> None:
             "Socket Mode needs SLACK_APP_TOKEN (xapp-…, with connections:write): make one under Basic Information, "
             "App-Level Tokens. `mockingbird slack manifest` begins an app; docs/slack.md goes through all of it."
         )
-    _log()
+    log()
     asyncio.run(_serve(admit_only=admit_only))
 
 
@@ -55,17 +59,8 @@ def web(
             "HTTP needs SLACK_SIGNING_SECRET (Basic Information, App Credentials): without it anybody could speak as Slack. "
             "Without a public address, `mockingbird slack` uses Socket Mode."
         )
-    _log()
+    log()
     asyncio.run(_listen(host, port, admit_only=admit_only))
-
-
-@app.command()
-def worker() -> None:
-    """Answer what other processes take in from Slack (`--admit-only`): as many of these as you need, on one REDIS_URL."""
-    if not environment().redis_url:
-        raise Refused("Workers share a server with who takes in: set REDIS_URL for all of them.")
-    _log()
-    asyncio.run(_work())
 
 
 @slack.command()
@@ -111,7 +106,8 @@ async def _rotate() -> int:
 
 
 @asynccontextmanager
-async def _open(*, signed: bool, admit_only: bool = False) -> "AsyncGenerator[Slack]":
+async def opened(*, signed: bool, admit_only: bool = False) -> "AsyncGenerator[Slack]":
+    """Slack's part, running on the store. Raises Refused when it is not set up."""
     from bot.slack.service import ADMITTING, IN_CHAT, NotConfigured, running
     from bot.slack.vault import BadKey
 
@@ -123,7 +119,7 @@ async def _open(*, signed: bool, admit_only: bool = False) -> "AsyncGenerator[Sl
         raise Refused(str(problem)) from None
 
 
-async def _accepted(slack: "Slack", *, connects: bool = False) -> None:
+async def accepted(slack: "Slack", *, connects: bool = False) -> None:
     """Raises Refused for a token that Slack doesn't take: with one of those slack_sdk would go on trying for ever."""
     import aiohttp
     from slack_sdk.errors import SlackApiError
@@ -150,8 +146,8 @@ async def _listen(host: str, port: int, *, admit_only: bool) -> None:
     from bot.web import make_web
 
     # uvicorn ends at a signal and raises it again afterwards, which must not end this process before it has drained.
-    async with _until_told(), _open(signed=True, admit_only=admit_only) as slack:
-        await _accepted(slack)
+    async with until_told(), opened(signed=True, admit_only=admit_only) as slack:
+        await accepted(slack)
         web = make_web(lambda: nullcontext(slack))
         server = uvicorn.Server(uvicorn.Config(web, host=host, port=port, log_level="warning", access_log=False))
 
@@ -168,60 +164,11 @@ async def _listen(host: str, port: int, *, admit_only: bool) -> None:
         watching.cancel()
 
 
-async def _work() -> None:
-    async with _until_told() as stop, _open(signed=False) as slack:
-        await _accepted(slack)
-        out.print("Working. Ctrl-C stops; what was begun is answered first.")
-        ended = asyncio.create_task(slack.engine.ended())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopping, ended}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if ended.done():
-            ended.result()
-        ended.cancel()
-
-
 async def _serve(*, admit_only: bool) -> None:
     from bot.slack.service import run
 
-    async with _until_told() as stop, _open(signed=False, admit_only=admit_only) as slack:
+    async with until_told() as stop, opened(signed=False, admit_only=admit_only) as slack:
         out.print("[dim]Connecting to Slack…[/]")
-        if not await _before(stop, _accepted(slack, connects=True)):
+        if not await before(stop, accepted(slack, connects=True)):
             return
         await run(slack, stop, lambda: out.print("In Slack. Ctrl-C stops; what was begun is answered first."))
-
-
-async def _before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
-    """Whether the work was done before somebody wanted this process to end; what it raises is raised."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (working, stopping):
-        task.cancel()
-    await asyncio.wait({working, stopping})
-    if working.cancelled():
-        return False
-    working.result()
-    return True
-
-
-@asynccontextmanager
-async def _until_told() -> AsyncGenerator[asyncio.Event]:
-    """An event that is set when somebody wants this process to end: it drains, where it would have been cut off."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-
-
-def _log() -> None:
-    """Warnings on standard error. Bolt and aiohttp would log what people write at lower levels."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    # Bolt finds SLACK_BOT_TOKEN by itself, and warns that it has no use for it.
-    logging.getLogger("slack_bolt.AsyncApp").addFilter(
-        lambda record: "`token` will be unused" not in record.getMessage()
-    )

@@ -3,7 +3,7 @@
 Nobody is written to. Which events the app is subscribed to can't be asked with any of its tokens.
 """
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import MappingProxyType
 from typing import Any
@@ -11,13 +11,12 @@ from typing import Any
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
+from bot.doctor import Amiss, Check
 from bot.settings import Settings
 from bot.slack.clients import Clients, error, passing
 from bot.slack.manifest import SCOPES, missing
 from bot.slack.vault import BadKey, Vault
 
-Check = Callable[[], Coroutine[Any, Any, str]]
-"""Says what was found; raises an exception of ours with what to do about it."""
 Server = Callable[[], AbstractAsyncContextManager[str]]
 """The URL of the store's server, for as long as it is used."""
 
@@ -68,10 +67,6 @@ OF_AN_APP_TOKEN: Mapping[str, str] = MappingProxyType(
     }
 )
 """The same for the app-level token."""
-
-
-class Amiss(Exception):
-    """Something is not as the bot needs it. Its text says what, and what to do."""
 
 
 def checks(settings: Settings, server: Server, patience: float = PATIENCE) -> tuple[tuple[str, Check], ...]:
