@@ -189,7 +189,7 @@ class MemoryStore:
         self._rooms[name] = room
         return True
 
-    async def room(self, name: str) -> Room | None:
+    async def room(self, name: str, *, renew: bool = False) -> Room | None:
         return self._rooms.get(name)
 
     async def rooms(self, prefix: str) -> AsyncIterator[str]:

@@ -173,8 +173,8 @@ class Store(Protocol):
         """Note whose a room is and which thread is the latest there. False: `before` is not the latest until now, "" for none."""
         ...
 
-    async def room(self, name: str) -> Room | None:
-        """The room of this name; it is kept for as long as somebody asks for it now and then."""
+    async def room(self, name: str, *, renew: bool = False) -> Room | None:
+        """The room of this name. `renew`: its time begins anew, since somebody is there."""
         ...
 
     def rooms(self, prefix: str) -> AsyncIterator[str]:

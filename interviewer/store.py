@@ -15,7 +15,7 @@
     mb:{i:INTERVIEW}:th  string  30 d   the thread of an interview
     mb:{c:CANDIDATE}:th  zset    30 d   thread -> second at which the candidate's interview began there
     mb:{c:CANDIDATE}:pref  string 1 y   what the candidate likes an interview to be like, as JSON
-    mb:{r:ROOM}:at       string  30 d   a room's candidate and latest thread, as JSON; from when it was last asked for
+    mb:{r:ROOM}:at       string  30 d   a room's candidate and latest thread, as JSON; from when somebody was last there
     mb:{a:ACCOUNT}:tok   string  2 d    tokens that language models were asked for on the account of somebody's day
 
 30 d stands for how long transcripts are kept, which is a setting. It begins anew with every turn that is committed, for all that
@@ -389,9 +389,11 @@ class RedisStore:
         with reaching(self._where):
             return bool(await self._enter([_room_key(name)], [records.ROOM.dump_json(room), before, self._keep]))
 
-    async def room(self, name: str) -> Room | None:
+    async def room(self, name: str, *, renew: bool = False) -> Room | None:
+        key = _room_key(name)
         with reaching(self._where):
-            data = cast("bytes | None", await self._redis.getex(_room_key(name), ex=self._keep))
+            found = await (self._redis.getex(key, ex=self._keep) if renew else self._redis.get(key))
+        data = cast("bytes | None", found)
         return records.ROOM.validate_json(data) if data else None
 
     async def rooms(self, prefix: str) -> AsyncIterator[str]:
