@@ -1,18 +1,12 @@
 """Draws docs/slack.md's pictures from an interview that is really held: `python -m docs.blocks docs`.
 
 The bot runs against the Slack of our tests, and what it sends is drawn as Slack draws it, more or less: real Slack was not
-asked. It takes Chromium; with CHROMIUM, another browser of its kind.
+asked. It takes Chromium.
 """
 
-import argparse
-import asyncio
-import base64
 import html
 import json
-import os
 import re
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -22,8 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from markdown_it import MarkdownIt
-from PIL import Image
 
+from docs.browser import CACHE, SCRIPT, draw, page, within
 from interviewer import embedded
 from tests.slack import SlackServer, User, buttons
 from tests.slack_bot import Table, bank, interviewer, over_socket, settings
@@ -34,13 +28,7 @@ Thread = tuple[str, str]
 Pictures = Mapping[str, str]
 """The address of each picture by the id of its file."""
 
-ROOT = Path(__file__).parent.parent
 STYLE = Path(__file__).with_name("blocks.css").read_text("utf-8")
-SCRIPT = (ROOT / "tests" / "script.md").read_text("utf-8").split("\n---\n")
-COLOURS = 96
-WIDTH = 700
-"""CSS pixels; a picture has SHARPNESS times as many."""
-SHARPNESS = 1.5
 OPENING = 2
 """Answers after which the conversation is drawn."""
 OTHER = ("start ebay-ticketing mid quick", "Sellers list tickets and buyers reserve a seat for ten minutes.")
@@ -51,12 +39,12 @@ LEFT = ("start airbnb staff", "Guests search for homes by place and dates; hosts
 # --- what is drawn --------------------------------------------------------------------------------------------------
 
 
-async def held(cache: Path) -> dict[str, str]:
+async def held() -> dict[str, str]:
     """Hold an interview, and others less well; pages of HTML by their names."""
     pages: dict[str, str] = {}
     async with SlackServer() as slack:
         ana = slack.adds_user("ana", real_name="Ana Pereira", tz="Europe/Lisbon")
-        chosen, known = settings(slack, cache), bank()
+        chosen, known = settings(slack, CACHE), bank()
         with tempfile.TemporaryDirectory() as data:
             async with (
                 embedded.running(Path(data)) as server,
@@ -80,12 +68,12 @@ async def held(cache: Path) -> dict[str, str]:
 async def _interview(slack: SlackServer, ana: User) -> tuple[list[Json], Json]:
     """The beginning of the conversation as it looked then, and the scorecard."""
     table, conversation = Table(slack, ana), list[Json]()
-    thread = await _begins(slack, ana, "start apple-task-scheduler senior practice", SCRIPT[0].strip())
+    thread = await _begins(slack, ana, "start apple-task-scheduler senior practice", SCRIPT[0])
     for number, answer in enumerate(SCRIPT[1:], 1):
         if number == OPENING:
             await slack.until(lambda: _pressable(table, thread) == 1)
             conversation = deepcopy(slack.messages(*thread))
-        await _answers(slack, table, thread, answer.strip())
+        await _answers(slack, table, thread, answer)
     return conversation, await _ends(slack, table, thread)
 
 
@@ -136,11 +124,7 @@ def _parted(card: Json) -> tuple[Json, Json]:
 
 
 def _pictures(slack: SlackServer) -> Pictures:
-    return {
-        file.id: f"data:{file.mimetype};base64,{base64.b64encode(file.content).decode()}"
-        for file in slack.files
-        if file.content
-    }
+    return {file.id: within(file.content, file.mimetype) for file in slack.files if file.content}
 
 
 # --- pages ----------------------------------------------------------------------------------------------------------
@@ -148,7 +132,7 @@ def _pictures(slack: SlackServer) -> Pictures:
 
 def thread(messages: Sequence[Json], who: User, pictures: Pictures = MappingProxyType({})) -> str:
     """A conversation, oldest first."""
-    return page("\n".join(_message(each, who, pictures) for each in messages), "thread")
+    return page(STYLE, "\n".join(_message(each, who, pictures) for each in messages), "thread")
 
 
 def modal(view: Json) -> str:
@@ -156,19 +140,14 @@ def modal(view: Json) -> str:
     title = f'<header><b class="app">M</b><h2>{_text(view["title"])}</h2><i>✕</i></header>'
     submit = f'<button class="primary">{_text(view["submit"])}</button>' if view.get("submit") else ""
     foot = f"<footer><button>{_text(view['close'])}</button>{submit}</footer>"
-    return page(f'<div class="modal">{title}<main>{blocks(view["blocks"])}</main>{foot}</div>', "behind")
+    return page(STYLE, f'<div class="modal">{title}<main>{blocks(view["blocks"])}</main>{foot}</div>', "behind")
 
 
 def home(view: Json) -> str:
     """The Home tab."""
     tabs = '<span class="tab on">Home</span><span class="tab">Messages</span>'
     top = f'<nav><b class="app">M</b><strong>Mockingbird</strong>{tabs}</nav>'
-    return page(f"{top}<main>{blocks(view['blocks'])}</main>", "home")
-
-
-def page(body: str, kind: str) -> str:
-    """A whole page."""
-    return f'<!doctype html><meta charset="utf-8"><style>{STYLE}</style><body class="{kind}">{body}</body>'
+    return page(STYLE, f"{top}<main>{blocks(view['blocks'])}</main>", "home")
 
 
 def _message(message: Json, who: User, pictures: Pictures) -> str:
@@ -309,49 +288,5 @@ def _text(text: Json) -> str:
     return mrkdwn(text["text"]) if text["type"] == "mrkdwn" else html.escape(text["text"])
 
 
-# --- pictures -------------------------------------------------------------------------------------------------------
-
-
-def photograph(browser: str, source: Path, target: Path) -> None:
-    """A picture of a page, as high as the page is."""
-    with tempfile.TemporaryDirectory() as profile:
-        measured = Path(profile) / source.name
-        base = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
-        base += ["--disable-background-networking", "--disable-component-update", "--hide-scrollbars"]
-        base += [f"--user-data-dir={profile}", f"--force-device-scale-factor={SHARPNESS}"]
-        script = "<script>document.title = document.documentElement.getBoundingClientRect().height</script>"
-        measured.write_text(source.read_text("utf-8") + script, "utf-8")
-        told = _run([*base, f"--window-size={WIDTH},600", "--dump-dom", measured.as_uri()])
-        height = re.search(r"<title>([\d.]+)</title>", told)
-        if not height:
-            raise SystemExit(f"{browser} did not draw {source}.")
-        size = f"--window-size={WIDTH},{round(float(height[1]) + 0.5)}"
-        _run([*base, size, f"--screenshot={target}", source.as_uri()])
-    # Text needs few colours, and a palette a third of the bytes.
-    Image.open(target).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
-
-
-def _run(command: Sequence[str]) -> str:
-    done = subprocess.run(command, capture_output=True, check=True, timeout=120)  # noqa: S603 (the browser that was asked for)
-    return done.stdout.decode("utf-8", "replace")
-
-
-def main() -> None:
-    """Draw every page into a folder."""
-    parser = argparse.ArgumentParser(prog="python -m docs.blocks", description="The pictures of docs/slack.md")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--html", action="store_true", help="leave the pages there too")
-    given = parser.parse_args()
-    browser = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if not browser:
-        raise SystemExit("This takes Chromium: install it, or set CHROMIUM to a browser of its kind.")
-    given.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        for name, text in asyncio.run(held(ROOT / ".pytest_cache" / "embeddings")).items():
-            source = (given.folder if given.html else Path(scratch)) / f"{name}.html"
-            source.write_text(text, "utf-8")
-            photograph(browser, source.absolute(), given.folder / f"{name}.png")
-
-
 if __name__ == "__main__":
-    main()
+    draw("docs.blocks", "The pictures of docs/slack.md", held)
