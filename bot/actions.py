@@ -11,6 +11,8 @@ NEXT = "interview.next"
 PAUSE = "interview.pause"
 RESUME = "interview.resume"
 END = "interview.end"
+REALLY = "interview.really"
+"""Ends an interview for good: what `END` that was typed leads to, by way of a question."""
 ANSWER = "interview.answer"
 DISPUTE = "scorecard.dispute"
 SHARE = "scorecard.share"
@@ -30,6 +32,7 @@ COMMAND_OF: Mapping[str, CommandName] = {
     PAUSE: CommandName.PAUSE,
     RESUME: CommandName.RESUME,
     END: CommandName.END,
+    REALLY: CommandName.END,
     ANSWER: CommandName.ANSWER,
 }
 """Buttons that steer the interview."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -27,6 +28,11 @@ STARTERS = ("start", "interview", "practise", "practice", "begin")
 ASKING = frozenset({"help", "hi", "hello", "hey", "?"})
 LONGEST_WISH = 6
 """Words; more is a sentence."""
+COMMONPLACE = frozenset(
+    "a about access again and are at bye cool for from good great have into it later never night no now nice of ok okay on "  # noqa: SIM905
+    "once over real right sleep sure thank thanks that the there this time to what when will with work yes you your".split()
+)
+"""Words that ask for nothing by themselves, though some stand in the titles of questions."""
 SURPRISE = "surprise"
 AFTERWARDS = frozenset({CommandName.DISPUTE, CommandName.ANSWER})
 """What can be asked for only once there is a scorecard."""
@@ -151,14 +157,35 @@ def addressed(words: str, questions: Sequence[Question]) -> Addressed:
     first, _, rest = words.partition(" ")
     starting = first.lower() in STARTERS
     wished = rest if starting else words
-    if words.lower() in ASKING:
+    if _asks(words):
         return Addressed(asking=True)
-    if len(wished.split()) > LONGEST_WISH:
+    if len(wished.split()) > LONGEST_WISH or not (starting or _telling(wished)):
         return Addressed(starting)
     try:
         return Addressed(starting, wish=wish(wished, questions))
     except NotUnderstood as problem:
-        return Addressed(starting, problem=str(problem))
+        # Of "good night" nobody wants to hear that it is no question.
+        return Addressed(starting, problem=str(problem) if starting or _understood(wished, questions) else "")
+
+
+def _asks(words: str) -> bool:
+    """Whether somebody says hello, or asks what this is: "hi", "hello there", "help"."""
+    said = set(words.lower().split())
+    return bool(said & ASKING) and said <= ASKING | COMMONPLACE
+
+
+def _telling(words: str) -> bool:
+    """Whether anything is said that could ask for an interview without saying so: not "thanks", "that" or "1"."""
+    return any(word not in COMMONPLACE and not word.isdecimal() for word in re.findall(r"[\w-]+", words.lower()))
+
+
+def _understood(words: str, questions: Sequence[Question]) -> bool:
+    """Whether at least one of the words means something."""
+    for word in words.split():
+        with suppress(NotUnderstood):
+            wish(word, questions)
+            return True
+    return False
 
 
 def _narrowed(chosen: tuple[Question, ...], word: str, questions: Sequence[Question]) -> tuple[Question, ...]:

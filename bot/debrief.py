@@ -29,9 +29,7 @@ CAUTION = "An AI estimated this from what was said, and it can be wrong."
 DISPUTE = "If you did say one of these, dispute it by its name and I will look at it again."
 
 WHERE_SAID = "Where did you say it, or why does it follow from what you said?"
-LOOKED_AT_ONCE = (
-    "Each point is looked at once, on what you write here: say it in your own words, not in the scorecard's."
-)
+LOOKED_AT_ONCE = "Each point is looked at once, on what you write: say it in your own words, not in the scorecard's."
 NONE_LEFT = "There is no point left to dispute: each one that was expected of you is credited or was given away."
 """What is said where a point is disputed."""
 

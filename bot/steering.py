@@ -2,6 +2,7 @@
 
 import time
 
+from bot.actions import COMMAND_OF, REALLY
 from bot.commands import COMMANDS, Typed, untimely
 from bot.people import OVER
 from interviewer.engine import Engine
@@ -16,7 +17,7 @@ IS_CLOSED = (
 STANDS_STILL = "The clock stands still already. Write on whenever you like, or press Resume."
 REALLY_END = "End the interview here and see the scorecard? It can't be taken up again."
 NO_INTERVIEW = "No interview of yours is running. `/interview start` begins one."
-HAVE_IT = "I have that already: my reply is in the thread."
+HAVE_IT = "I have that already: my reply is there, or on its way."
 GONE = "That interview is no longer kept. `/interview start` begins another."
 NOT_YOURS = "These buttons are for the person being interviewed. `/interview start` begins one of your own."
 
@@ -29,6 +30,11 @@ def wrong(name: CommandName, interview: Interview) -> str:
     if untimely(name, over):
         return IS_OVER if over else NOT_YET
     return STANDS_STILL if name is CommandName.PAUSE and interview.paused else ""
+
+
+def wrong_press(action: str, interview: Interview) -> str:
+    """Why a button means nothing now, or "" if it does. Whoever was asked twice whether to end is not to close it instead."""
+    return IS_OVER if action == REALLY and interview.phase is Phase.DEBRIEF else wrong(COMMAND_OF[action], interview)
 
 
 def ends(name: CommandName, interview: Interview) -> bool:
@@ -58,6 +64,7 @@ async def meant(store: Store, thread: str, candidate: str, text: str) -> tuple[T
     return (None, problem if problem == STANDS_STILL else "") if problem else (typed, "")
 
 
-async def steer(engine: Engine, thread: str, candidate: str, typed: Typed, id: str) -> bool:
-    """Have a command done in somebody's interview. False: it has been asked for already."""
-    return bool(await engine.submit(id, Command(thread, id, candidate, typed.name, time.time(), typed.argument)))
+async def steer(engine: Engine, thread: str, candidate: str, typed: Typed, id: str, at: float | None = None) -> bool:
+    """Have a command done in somebody's interview, given at `at` (None for now). False: it has been asked for already."""
+    when = time.time() if at is None else at
+    return bool(await engine.submit(id, Command(thread, id, candidate, typed.name, when, typed.argument)))

@@ -23,7 +23,8 @@ app = typer.Typer()
 PersonArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[PERSON]", help="Whose: slack:TEAM:USER, or terminal:NAME. [default: you, in this terminal]"
+        metavar="[PERSON]",
+        help="Whose: slack:TEAM:USER, discord:USER, or terminal:NAME. [default: you, in this terminal]",
     ),
 ]
 
@@ -160,6 +161,17 @@ async def _export(person: str) -> str:
         return await written(store, bank().case, person) + "\n"
 
 
+def _docket(person: str) -> str:
+    """What the workers share that do things for a person."""
+    from bot.discord.places import ours
+
+    if not ours(person):
+        return "mockingbird"
+    from bot.discord.service import DOCKET
+
+    return DOCKET
+
+
 async def _forget(person: str, *, mine: bool) -> None:
     """Delete a person's keys and tasks, and for the person at this terminal what lies on their desk."""
     import time
@@ -171,7 +183,7 @@ async def _forget(person: str, *, mine: bool) -> None:
     async with _store() as (url, store):
         threads = await store.threads(person)
         ports = make_interviewer(offline=True).ports(store, Recording(), time.time)
-        async with Engine(ports, url, Pace(works=False), concerns=lambda _: False) as engine:
+        async with Engine(ports, url, Pace(works=False), _docket(person), concerns=lambda _: False) as engine:
             await engine.forget(person)
         if mine:
             desk = Desk(environment().data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import discord
 
 from bot.discord.places import DIRECT, person
+from bot.text import clean
 from interviewer.model import Attachment
 
 SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
@@ -45,8 +46,13 @@ class Said:
 
     @property
     def unreadable(self) -> bool:
-        """Whether Discord kept from the bot what it says: in a server, without the message content intent."""
-        return not self.text and not self.attachments
+        """Whether Discord may have kept from the bot what it says: in a server, without the message content intent."""
+        return self.empty and not self.private and not self.mentioned
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it that can be read; it may be a sticker."""
+        return not clean(self.text).strip() and not self.attachments
 
 
 def read(message: discord.Message, me: int) -> Said | None:
@@ -54,11 +60,11 @@ def read(message: discord.Message, me: int) -> Said | None:
     if message.author.bot or message.webhook_id or message.type not in SPOKEN:
         return None
     mentioned = any(user.id == me for user in message.mentions)
-    in_thread = isinstance(message.channel, discord.Thread) and message.channel.is_private()
-    if message.guild and not in_thread and not mentioned:
+    guild = _guild(message)
+    if guild != DIRECT and not _aside(message.channel) and not mentioned:
         return None
     return Said(
-        message.guild.id if message.guild else DIRECT,
+        guild,
         message.channel.id,
         str(message.id),
         message.author.id,
@@ -68,6 +74,21 @@ def read(message: discord.Message, me: int) -> Said | None:
         message.edited_at.timestamp() if message.edited_at else 0.0,
         mentioned,
     )
+
+
+def _guild(message: discord.Message) -> int:
+    """The server a message is in: also one that discord.py has not been told of yet, or a channel that was read by its id."""
+    if message.guild:
+        return message.guild.id
+    where = message.channel
+    return (where.guild_id if isinstance(where, discord.PartialMessageable) else None) or DIRECT
+
+
+def _aside(where: object) -> bool:
+    """Whether it is a private thread, or may be one."""
+    if isinstance(where, discord.Thread):
+        return where.is_private()
+    return isinstance(where, discord.PartialMessageable)
 
 
 def _attachment(file: discord.Attachment) -> Attachment:

@@ -1,7 +1,8 @@
 """Owns the gateway's end of Discord: the bot that hears events and hands each to whom it concerns."""
 
 import logging
-from typing import Any, Protocol
+import sys
+from typing import Any
 
 import discord
 import yarl
@@ -9,6 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 
+from bot.discord.answers import tell
 from bot.discord.buttons import Press
 from bot.discord.client import LONGEST_WAIT, SILENT
 from bot.discord.commands import interview
@@ -20,14 +22,14 @@ from interviewer.questions import Bank
 logger = logging.getLogger(__name__)
 
 
-class Attends(Protocol):
-    """Who is told that the bot is connected and has caught up."""
-
-    def __call__(self) -> None: ...
+UPDATED = (
+    "I was changed a moment ago, and your Discord still has my old commands. Reload it (Ctrl+R, or close and open the app), then "
+    "try once more. Or simply write to me directly."
+)
 
 
 class Mockingbird(commands.AutoShardedBot):
-    """The bot, before it is connected. `attend` gives it somebody to hand events to, which it needs before it logs in."""
+    """The bot, before it is connected. `attend` gives it somebody to hand events to, which it needs before it connects."""
 
     desk: Reception
     hearing: Hearing
@@ -39,11 +41,18 @@ class Mockingbird(commands.AutoShardedBot):
         self.tree.add_command(interview(desk, bank, personas=personas))
 
     async def setup_hook(self) -> None:
-        """Answer the buttons of every message that was ever sent, and stay with the Discord that is set: discord.py would go back
-        to the public one when it has to connect anew."""
+        """Answer the buttons of every message that was ever sent."""
         self.add_dynamic_items(Press)
+
+    async def connect(self, *, reconnect: bool = True) -> None:
+        """Be connected, and stay with the Discord that is set: discord.py would go back to the public one when it has to connect
+        anew."""
         _, gateway, _ = await self.http.get_bot_gateway()
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
+        await super().connect(reconnect=reconnect)
+
+    async def on_shard_connect(self, _: int) -> None:
+        self.hearing.listens()
 
     async def on_ready(self) -> None:
         """Connected anew: Discord says nothing of what was written meanwhile. (A connection that is resumed misses nothing.)"""
@@ -71,8 +80,9 @@ class Mockingbird(commands.AutoShardedBot):
             await self.desk.submitted(interaction, interaction.data)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
-        """Say what failed, and nothing of what was written."""
-        logger.exception("%s failed", event_method, exc_info=False)
+        """Say what failed and of what type it was, and nothing of what was written."""
+        kind = sys.exc_info()[0]
+        logger.error("%s failed: %s", event_method, kind.__name__ if kind else "")
 
 
 class Tree(app_commands.CommandTree[Mockingbird]):
@@ -81,8 +91,10 @@ class Tree(app_commands.CommandTree[Mockingbird]):
     async def on_error(
         self, interaction: discord.Interaction[Mockingbird], error: app_commands.AppCommandError, /
     ) -> None:
-        """Say of what type the trouble was, and nothing of what was written."""
+        """Say of what type the trouble was, and nothing of what was written. Whoever asked has commands of another version, most
+        likely."""
         logger.error("A command failed: %s", type(error).__name__)
+        await tell(interaction, UPDATED)
 
 
 def create_bot(settings: Settings | None = None) -> Mockingbird:

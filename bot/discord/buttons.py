@@ -19,6 +19,7 @@ from bot.actions import (
     HINT,
     NEXT,
     PAUSE,
+    REALLY,
     REPORT,
     RESUME,
     SHARE,
@@ -28,8 +29,7 @@ from bot.actions import (
     UP,
 )
 
-REALLY = "interview.really"
-"""Ends an interview for good: what `END` leads to, by way of a question."""
+CLOSE = "interview.close"
 POST_HERE = "scorecard.here"
 REALLY_FORGET = "home.forget"
 HELPFUL, UNHELPFUL = f"{FEEDBACK}.{UP}", f"{FEEDBACK}.{DOWN}"
@@ -94,7 +94,7 @@ def afterwards(thread: str, disputable: bool) -> Row:
         *([Press(DISPUTE, thread, "Dispute a point")] if disputable else []),
         Press(ANSWER, thread, "Model answer"),
         Press(SHARE, thread, "Share…"),
-        Press(END, thread, "Close"),
+        Press(CLOSE, thread, "Close"),
     )
 
 

@@ -13,7 +13,7 @@ from bot.discord import buttons, scorecard
 from bot.discord.places import Place, place
 from bot.discord.rendering import Outgoing
 from bot.people import zone
-from bot.picture import picture
+from bot.picture import Theme, picture
 from interviewer.model import Phase, Scorecard
 from interviewer.ports import Store
 
@@ -76,7 +76,7 @@ def _files(drawn: bytes | None) -> tuple[tuple[str, bytes], ...]:
 
 async def _drawn(card: Scorecard, on: date) -> bytes | None:
     try:
-        return await picture(card, on)
+        return await picture(card, on, Theme.DARK)
     except Exception as problem:
         logger.exception("A scorecard could not be drawn: %s", type(problem).__name__, exc_info=False)
         return None

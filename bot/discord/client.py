@@ -27,9 +27,10 @@ class NotConfigured(Exception):
 
 
 def passing(problem: Exception) -> bool:
-    """Whether the same call may be taken later."""
+    """Whether the same call may be taken later: also once somebody has set the token anew, or what stands before Discord lets us
+    pass, which gives no code."""
     if isinstance(problem, discord.HTTPException):
-        return problem.status == 429 or problem.status >= 500
+        return problem.status in {401, 429} or problem.status >= 500 or (problem.status == 403 and not problem.code)
     return isinstance(problem, TROUBLE)
 
 

@@ -9,9 +9,11 @@ import logging
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import discord
+from discord.http import Route
 from pydantic import TypeAdapter
 
 from bot.commands import Wish
@@ -20,7 +22,7 @@ from bot.discord.client import GONE, TROUBLE, code, passing, told
 from bot.discord.places import DIRECT, Place, person, place, room
 from bot.discord.platform import DiscordPlatform, Letter, closed
 from bot.discord.rendering import LIMIT, Outgoing
-from bot.letters import SENT
+from bot.letters import SENT, Sending, once
 from bot.markdown import report
 from bot.opening import Submit, begin, chosen, reserve, starting
 from bot.people import OVER, Sitting, sitting, zone
@@ -32,10 +34,17 @@ from interviewer.questions import Bank, UnknownQuestion
 
 logger = logging.getLogger(__name__)
 
+IN_PRIVATE = "Your interview opens in our direct messages, where nobody else reads along."
+IN_A_THREAD = "Your interview opens in a private thread of this channel."
 HELLO = (
     "I am a mock interviewer for system design: I ask a real question, listen, probe, and give you a scorecard that quotes your "
     "own words. I am an AI, and nobody else in Discord is shown any of it. What would you like to practise? Write `start` for a "
     "surprise, or say what you want in any order, as in `start payments senior 30`."
+)
+HELLO_HERE = (
+    "I am a mock interviewer for system design: I ask a real question, listen, probe, and give you a scorecard that quotes your "
+    "own words. I am an AI. Type `/interview start`, press a button, or write to me directly: your interview is between the two "
+    "of us, and nobody here is shown any of it."
 )
 NOT_KEPT = "That interview is no longer kept, or has no scorecard yet."
 FAILED = "Discord would not let me do that. Try once more; if it stays so, whoever runs me finds the reason in my log."
@@ -52,23 +61,29 @@ ONE_AT_A_TIME = (
     "We are in the middle of another interview here. Go on with it, or write `end` to finish it; then start the next."
 )
 UNREADABLE = (
-    "So that I can read what you write here, use Reply on one of my messages or mention me: Discord shows me nothing else in a "
-    "server. In our direct messages you can simply write."
+    "So that I can read what you write here, use Reply on one of my messages (with its @ on) or mention me: Discord shows me "
+    "nothing else in a server. In our direct messages you can simply write."
 )
 READ_ALONG = "Moderators of this server can open this thread; nobody else can."
 WEEK = 10_080
 """Minutes of silence after which Discord puts a thread away; the longest there is."""
+ASIDE = "aside:"
+"""Notes which private thread was made for an opening."""
+BEGINNING = timedelta(minutes=10)
+"""For so long an opening may be tried again."""
 LONGEST_NAME = 100
 """Characters of a thread's name."""
 NO_TOKEN = ""
+THINKING = "/webhooks/{application}/{token}/messages/@original"
+"""Where it is shown that the bot thinks; discord.py asks for it only in the process that was told of the interaction."""
 
 
 @dataclass(frozen=True)
 class Opening:
     """An interview somebody asked for. `guild` and `channel` are where they asked; `aside`: it is to be in a private thread.
 
-    `key` is the same on every try. `token` answers the interaction that asked, for a quarter of an hour: it is for bad news that
-    could be told nowhere else."""
+    `key` is the same on every try. `token` answers the interaction that asked, for a quarter of an hour: with where it is, or
+    with bad news that could be told nowhere else. They see that the bot `thinks` until then."""
 
     key: str
     user: int
@@ -77,17 +92,21 @@ class Opening:
     channel: int = 0
     aside: bool = False
     token: str = NO_TOKEN
+    thinks: bool = False
 
 
 @dataclass(frozen=True)
 class Errand:
-    """Something else to be done for somebody: about a `thread` of theirs, in a `channel`, with a `text`."""
+    """Something else to be done for somebody: about a `thread` of theirs, in a `channel`, with a `text`. `token` is as in an
+    `Opening`, and for what is shown where the bot itself may have no place. `private`: the channel is a direct message."""
 
     key: str
     user: int
     thread: str = ""
     channel: int = 0
     text: str = ""
+    token: str = NO_TOKEN
+    private: bool = True
 
 
 OPENING: TypeAdapter[Opening] = TypeAdapter(Opening)
@@ -133,6 +152,7 @@ class Errands:
             "discord.greet": self._doing(ERRAND, self.greet),
             "discord.card": self._doing(ERRAND, self.card),
             "discord.report": self._doing(ERRAND, self.report),
+            "discord.share": self._doing(ERRAND, self.share),
         }
 
     def _doing(self, kind: TypeAdapter[Asked], do: Callable[[Asked], Awaitable[None]]) -> Do:
@@ -165,54 +185,79 @@ class Errands:
         start = None if asked.aside else await self._directly(asked, question, settings)
         start = start or await self._aside(asked, question, settings)
         await begin(self.store, self.submit, start)
-        # Takes seconds the first time: while the question is being read, rather than when it is answered.
-        await asyncio.to_thread(self.prepare, self.bank.case(question.id))
+        await self._answer(asked, place(start.thread))
+        try:
+            # Takes seconds the first time: while the question is being read, rather than when it is answered.
+            await asyncio.to_thread(self.prepare, self.bank.case(question.id))
+        except Exception as problem:  # the interview has begun, and must not be opened once more
+            logger.exception("%s could not be prepared: %s", question.id, type(problem).__name__, exc_info=False)
+        await self.store.note(person(asked.user), {f"{ASIDE}{asked.key}": ""})
 
     async def _directly(self, asked: Opening, question: Question, settings: Settings) -> Command | None:
         """In direct messages; None where these are closed and there is a server to be in instead."""
         where = Place(DIRECT, await self.platform.direct(asked.user), asked.key)
-        start = starting(where.thread, asked.key, person(asked.user), settings)
-        await self._take(where.channel, start)
+        await self._refuse_a_second(where)
         try:
+            # Before the room is taken: where it can't be said, nothing has begun.
             await self.platform.send(asked.user, Letter(asked.key, where.channel, Outgoing(_about(question, settings))))
         except discord.HTTPException as problem:
-            if closed(problem):
-                await self.store.forget(start.thread)
             if not closed(problem) or asked.guild == DIRECT:
                 raise
             return None
+        start = starting(where.thread, asked.key, person(asked.user), settings)
+        await self._take(where, start)
         return start
 
-    async def _take(self, channel: int, start: Command) -> None:
-        """Take a room for an interview. One at a time: nobody could tell which of two is being answered."""
-        found = await self.store.room(room(channel))
-        if found and found.thread != start.thread and await self._goes_on(found):
+    async def _answer(self, asked: Opening, where: Place) -> None:
+        """Tell whoever asked where it is, unless they see it."""
+        hook = self._hook(asked.token)
+        with suppress(*TROUBLE):
+            if hook and where.channel != asked.channel:
+                said = Outgoing(IN_PRIVATE if where.private else IN_A_THREAD)
+                await hook.send(ephemeral=True, **said.arguments())
+            elif hook and asked.thinks:
+                await self.client.http.request(Route("DELETE", THINKING, application=hook.id, token=asked.token))
+
+    async def _refuse_a_second(self, where: Place) -> str:
+        """The thread that was the latest where one is to begin, "" for none. One at a time: nobody could tell which of two is
+        being answered."""
+        found = await self.store.room(room(where.channel))
+        if found and found.thread != where.thread and await self._goes_on(found):
             raise Refused(ONE_AT_A_TIME)
+        return found.thread if found else ""
+
+    async def _take(self, where: Place, start: Command) -> None:
+        """Take a room for an interview; of two who do so at the same time, one does."""
+        before = await self._refuse_a_second(where)
         await reserve(self.store, start)
-        before = found.thread if found else ""
-        if not await self.store.enter(room(channel), Room(start.author, start.thread), before):
+        if not await self.store.enter(room(where.channel), Room(start.author, start.thread), before):
             await self.store.forget(start.thread)
             raise Refused(ONE_AT_A_TIME)
 
     async def _goes_on(self, found: Room) -> bool:
         """Whether the interview in a room has not come to its scorecard, or is just beginning."""
         interview = await self.store.interview(found.thread)
-        return bool(await self.store.holder(found.thread)) if interview is None else interview.phase not in OVER
+        if interview:
+            return interview.phase not in OVER
+        # One that was taken and never began, since its worker was lost for good, does not hold the room for ever.
+        asked = place(found.thread).key
+        young = asked.isdecimal() and discord.utils.utcnow() - discord.utils.snowflake_time(int(asked)) < BEGINNING
+        return young and bool(await self.store.holder(found.thread))
 
     async def _aside(self, asked: Opening, question: Question, settings: Settings) -> Command:
         """In a private thread of the channel where they asked."""
-        noted = f"aside:{asked.key}"
+        noted = f"{ASIDE}{asked.key}"
         found = (await self.store.notes(person(asked.user))).get(noted)
         thread = int(found) if found else await self._private_thread(asked, question)
         await self.store.note(person(asked.user), {noted: str(thread)})
-        start = starting(Place(asked.guild, thread, asked.key).thread, asked.key, person(asked.user), settings)
+        where = Place(asked.guild, thread, asked.key)
         with _permitted():
             await self.client.http.add_user_to_thread(thread, asked.user)
-            await self._take(thread, start)
             rules = READ_ALONG if self.reads else f"{READ_ALONG} {UNREADABLE}"
             said = Outgoing(f"{_about(question, settings)}\n{rules}")
             await self.platform.send(asked.user, Letter(f"{asked.key}/aside", thread, said))
-        await self.store.note(person(asked.user), {noted: ""})
+        start = starting(where.thread, asked.key, person(asked.user), settings)
+        await self._take(where, start)
         return start
 
     async def _private_thread(self, asked: Opening, question: Question) -> int:
@@ -224,7 +269,8 @@ class Errands:
             parent = found.parent if isinstance(found, discord.Thread) else found
             if isinstance(found, discord.Thread) and parent is None:
                 parent = await self.client.fetch_channel(found.parent_id)
-            if not isinstance(parent, discord.TextChannel):
+            # An announcement channel is one of those, and takes no private threads.
+            if not isinstance(parent, discord.TextChannel) or parent.is_news():
                 raise Refused(NO_SERVER)
             thread = await parent.create_thread(
                 name=question.title[:LONGEST_NAME],
@@ -238,7 +284,8 @@ class Errands:
 
     async def greet(self, asked: Errand) -> None:
         """Say what this is and how to begin, with `text` first, if there is any."""
-        said = f"{text.escape(asked.text)}\n\n{HELLO}" if asked.text else HELLO
+        hello = HELLO if asked.private else HELLO_HERE
+        said = f"{text.escape(asked.text)}\n\n{hello}" if asked.text else hello
         await self.platform.send(
             asked.user, Letter(asked.key, asked.channel, Outgoing(said[:LIMIT], (buttons.welcome(),)))
         )
@@ -265,6 +312,27 @@ class Errands:
         name = f"{found.interview.settings.question}.md"
         await self._hand(asked, asked.key, Outgoing("The full report:", files=((name, written.encode()),)))
 
+    async def share(self, asked: Errand) -> None:
+        """A scorecard where its candidate asked for that, for everybody there: once, or not at all."""
+        found, hook = await self._found(asked), self._hook(asked.token)
+        assert found.card
+        assert hook
+        shown = await cards.shared(found.card, await cards.day(self.store, asked.thread, person(asked.user)))
+
+        async def deliver() -> str:
+            try:
+                return str((await hook.send(wait=True, **shown.arguments())).id)
+            except TROUBLE as problem:
+                logger.warning("%s is not done: %s", asked.key, told(problem))
+                raise Refused(FAILED) from problem
+
+        async def find() -> str:
+            # It may stand there already, and the bot may not be let in to look.
+            return asked.key
+
+        letter = Sending(asked.key, deliver, find)
+        await once(self.store, asked.thread, letter, notes=await self.store.notes(asked.thread), kept=True)
+
     async def _found(self, asked: Errand) -> Sitting:
         found = await sitting(self.store, self.bank, asked.thread)
         if not found or not found.card:
@@ -282,12 +350,21 @@ class Errands:
             direct = await self.platform.direct(asked.user)
             await self.platform.send(asked.user, Letter(f"{key}/direct", direct, message))
 
+    def _hook(self, token: str) -> discord.Webhook | None:
+        """What answers the interaction with this token."""
+        application = self.client.application_id
+        if not token or not application:
+            return None
+        hook = discord.Webhook.partial(application, token, client=self.client)
+        # discord.py takes it for a channel's, which can't tell one person alone.
+        hook.type = discord.WebhookType.application
+        return hook
+
     async def _tell(self, asked: Opening | Errand, told: str) -> None:
         """Tell somebody alone: by what they asked with, else in direct messages."""
-        if isinstance(asked, Opening) and asked.token and self.client.application_id:
+        if hook := self._hook(asked.token):
             with suppress(*TROUBLE):
-                hook = discord.Webhook.partial(self.client.application_id, asked.token, client=self.client)
-                await hook.send(told, ephemeral=True)
+                await hook.send(ephemeral=True, **Outgoing(told).arguments())
                 return
         with suppress(*TROUBLE):
             channel = await self.platform.direct(asked.user)

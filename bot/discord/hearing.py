@@ -1,13 +1,15 @@
 """Owns what becomes of a message from Discord: an answer where its author is being interviewed, else a wish, else a hello.
 
-Discord delivers nothing twice. What was written while nobody listened, or while the store was away, is read from the channel's
-history (`catch_up`); what had been taken in already is known by its id.
+Discord delivers nothing twice. What comes while the store is away waits here until it is back; what was written while nobody
+listened is read from the channel's history (`catch_up`); what had been taken in already is known by its id.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -16,7 +18,7 @@ import discord
 from bot.commands import addressed
 from bot.discord import buttons
 from bot.discord.arrivals import Said, read
-from bot.discord.client import TROUBLE, told
+from bot.discord.client import TROUBLE, passing, told
 from bot.discord.errands import ONE_AT_A_TIME, UNREADABLE, Errand, Errands, Opening, have_done, have_opened
 from bot.discord.places import EVERYWHERE, channel_of, ours, place, room, user
 from bot.discord.platform import DiscordPlatform, Letter
@@ -26,22 +28,27 @@ from bot.people import OVER
 from bot.steering import REALLY_END, meant, steer
 from bot.text import clean
 from interviewer.engine import Engine
-from interviewer.model import Correction, Message
+from interviewer.model import DELETED, Correction, Message
 from interviewer.ports import Room, StoreUnavailable
+from interviewer.store import CLAIM
 
 logger = logging.getLogger(__name__)
 
-ALL = 0
+NEVER = 1 << 63
+MARGIN = timedelta(seconds=5)
+"""By so much our clock and Discord's may differ."""
 LATER = 2.0
 """Seconds between two looks at whether a store that was away is back."""
 AT_ONCE = 5
 """Channels whose history is read at the same time."""
 LOOKS_BACK = 200
-"""Messages of a channel that are read when somebody may have written while nobody listened."""
+"""Messages of a channel that are read when somebody may have written while nobody listened; none is older than `CLAIM`, since
+the store forgets then what it has taken in."""
 
 
 class Hearing:
-    """Takes in messages, and what people do to them afterwards, each channel's in their order. `aclose` ends what waits."""
+    """Takes in messages, and what people do to them afterwards, each channel's in their order. `aclose` ends what waits for the
+    store."""
 
     def __init__(
         self, client: discord.Client, engine: Engine, platform: DiscordPlatform, errands: Errands, presence: Presence
@@ -51,17 +58,18 @@ class Hearing:
         self._platform = platform
         self._store = errands.store
         self._bank = errands.bank
+        self._reads = errands.reads
         self._presence = presence
         self._orders: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._missed: set[int] = set()
-        """Channels that are to be read again; ALL stands for every room."""
-        self._waiting: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+        self._since = NEVER
+        """The id that a message would have had when the bot began to listen anew; NEVER once it has caught up."""
+        self._live: set[int] = set()
+        """The messages that have come since."""
 
     async def aclose(self) -> None:
-        """Leave what is still missed to the next start."""
-        if self._waiting:
-            self._waiting.cancel()
-            await asyncio.wait({self._waiting})
+        """Leave what still waits to the next start."""
+        self._closing.set()
 
     # --- what arrives ---
 
@@ -73,10 +81,11 @@ class Hearing:
         said = read(message, me.id if me else 0)
         if said is None:
             return
+        if self._since != NEVER:
+            self._live.add(int(said.id))
         if said.private:
             # A sign that somebody listens is worth most when it is at once: it is sent before the store is asked anything.
             self._presence.thinking(said.channel)
-            await asyncio.sleep(0)
         await self._in_order(said.channel, partial(self._hear, said))
 
     async def changed(self, message: discord.Message) -> None:
@@ -87,22 +96,41 @@ class Hearing:
 
     async def deleted(self, channel: int, message: int) -> None:
         """A message was deleted: it leaves the transcript."""
+        where = self._client.get_channel(channel)
+        if isinstance(where, discord.abc.GuildChannel) or (
+            isinstance(where, discord.Thread) and not where.is_private()
+        ):
+            return  # what people do in channels is not ours, and nothing is asked about it
         await self._in_order(channel, partial(self._strike, channel, str(message)))
 
     async def _in_order(self, channel: int, work: Callable[[], Awaitable[None]]) -> None:
-        """One thing after another in a channel. What fails because the store is away is read again from the channel later."""
+        """One thing after another in a channel, in the order in which they came."""
         lock = self._orders.setdefault(channel, asyncio.Lock())
         async with lock:
+            await self._insist(work)
+
+    async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it, as soon as the store is there; or not at all when the bot ends before."""
+        while not self._closing.is_set():
             try:
                 await work()
             except StoreUnavailable as problem:
                 logger.warning("%s", problem)
-                self._miss(channel)
+            else:
+                return
+            await self._a_while()
+
+    async def _a_while(self) -> None:
+        """Wait a little, or until the bot ends."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), LATER)
 
     # --- messages ---
 
     async def _hear(self, said: Said) -> None:
-        found = await self._store.room(room(said.channel))
+        # Typing is shown by a task that has not run yet.
+        await asyncio.sleep(0)
+        found = await self._store.room(room(said.channel), renew=True)
         if found and found.candidate == said.candidate and await self._heard(said, found):
             return
         if said.private or said.mentioned:
@@ -110,7 +138,7 @@ class Hearing:
 
     async def _heard(self, said: Said, found: Room) -> bool:
         """Take it in if the room has an interview of its author that goes on."""
-        if said.unreadable:
+        if said.empty:
             return await self._say_unreadable(said, found)
         asked = addressed(said.text, self._bank.questions)
         if asked.outright and not said.attachments:
@@ -122,8 +150,8 @@ class Hearing:
         if not said.attachments:
             typed, reply = await meant(self._store, found.thread, said.candidate, said.text)
             if typed:
-                self._presence.thinking(said.channel)
-                await steer(self._engine, found.thread, said.candidate, typed, said.event)
+                if await steer(self._engine, found.thread, said.candidate, typed, said.event, said.at):
+                    self._presence.thinking(said.channel)
                 return True
             if reply:
                 rows = (buttons.really_end(found.thread),) if reply == REALLY_END else ()
@@ -138,17 +166,20 @@ class Hearing:
         return new is not None
 
     async def _say_unreadable(self, said: Said, found: Room) -> bool:
-        """Say once in an interview how to be heard, where Discord does not let the bot read along."""
+        """Nothing is in it: say once in an interview how to be heard, where Discord does not let the bot read along."""
         interview = await self._store.interview(found.thread)
-        if interview and interview.phase not in OVER:
-            await self._reply(said, found.thread, Outgoing(UNREADABLE), "unreadable")
+        self._presence.ready(said.channel)
+        if said.unreadable and not self._reads and interview and interview.phase not in OVER:
+            await self._reply(said, found.thread, Outgoing(UNREADABLE), f"unreadable:{found.thread}")
         return True
 
     async def _addressed(self, said: Said) -> None:
         """Something said to the bot outside any interview."""
         asked = addressed(said.text, self._bank.questions)
         if asked.wish is None:
-            errand = Errand(f"greet:{said.event}", said.user, channel=said.channel, text=asked.problem)
+            errand = Errand(
+                f"greet:{said.event}", said.user, channel=said.channel, text=asked.problem, private=said.private
+            )
             await have_done(self._engine, "discord.greet", errand)
         else:
             opening = Opening(said.event, said.user, asked.wish, said.guild, said.channel)
@@ -189,69 +220,77 @@ class Hearing:
 
     # --- what was missed ---
 
+    def listens(self) -> None:
+        """The bot begins to listen anew: what is older than this moment may have been missed."""
+        began = discord.utils.utcnow() - MARGIN
+        self._since = min(self._since, discord.utils.time_snowflake(began))
+
     async def catch_up(self) -> None:
         """Read in every room of an interview what was written there while nobody listened."""
-        try:
-            missed = {channel_of(name) async for name in self._store.rooms(EVERYWHERE)}
-        except StoreUnavailable as problem:
-            logger.warning("%s", problem)
-            self._miss(ALL)
-            return
-        await self._read_again(missed)
+        since = self._since
+        await self._insist(self._read_all)
+        if self._since == since:
+            self._since = NEVER
+            self._live.clear()
 
-    async def _read_again(self, channels: set[int]) -> None:
+    async def _read_all(self) -> None:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(channel: int) -> None:
             async with gate:
-                try:
-                    await self._read(channel)
-                except StoreUnavailable as problem:
-                    logger.warning("%s", problem)
-                    self._miss(channel)
-                except TROUBLE as problem:
-                    # A room that is gone has nothing to say; another one is read when Discord is connected to anew.
-                    logger.info("A channel could not be read again: %s", told(problem))
+                while not self._closing.is_set():
+                    try:
+                        await self._insist(partial(self._read, channel))
+                    except TROUBLE as problem:
+                        logger.info("A channel could not be read again: %s", told(problem))
+                        if passing(problem):
+                            await self._a_while()
+                            continue
+                        # A room that is gone has nothing to say.
+                    return
 
-        await asyncio.gather(*map(one, channels))
+        await asyncio.gather(*[one(channel_of(name)) async for name in self._store.rooms(EVERYWHERE)])
 
     async def _read(self, channel: int) -> None:
-        """Take in what stands in a channel after the last thing that was taken in from there."""
+        """Take in what stands in a channel after the last thing that was taken in from there, and what is not there any more."""
         found = await self._store.room(room(channel))
-        heard = await self._last_heard(found)
-        messages: list[discord.Message] = []
-        async for message in self._client.get_partial_messageable(channel).history(limit=LOOKS_BACK):
+        if found is None:
+            return
+        where, heard = place(found.thread), await self._heard_so_far(found)
+        if not heard and not where.private:
+            return  # nothing is begun by a word in the thread of an interview that is over
+        since = min(heard, default=0)
+        # What has come since the bot listens again says nothing of what was written before.
+        last = max((id for id in heard if id < self._since), default=since)
+        there: dict[int, discord.Message] = {}
+        async for message in self._client.get_partial_messageable(channel, guild_id=where.guild or None).history(
+            limit=LOOKS_BACK
+        ):
             mine = self._client.user is not None and message.author.id == self._client.user.id
-            if message.id <= heard or (mine and not heard):
+            if message.id < since or (mine and not heard) or _long_ago(message.created_at.timestamp()):
                 break
-            messages.append(message)
-        for message in reversed(messages):
-            said = read(message, self._client.user.id if self._client.user else 0)
-            if said and (found is None or said.user == user(found.candidate)):
-                await self._in_order(channel, partial(self._hear, said))
-                if said.edited:
+            there[message.id] = message
+        me = self._client.user.id if self._client.user else 0
+        for said in [said for message in reversed(there.values()) if (said := read(message, me))]:
+            if said.user == user(found.candidate):
+                if int(said.id) > last and int(said.id) not in heard | self._live:
+                    await self._in_order(channel, partial(self._hear, said))
+                if said.edited and not _long_ago(said.edited):
                     # Taken in before it was edited, perhaps: then it reads as it does now.
                     await self._in_order(channel, partial(self._correct, said))
+        for id in sorted(heard):
+            if min(there, default=id) < id and id not in there:
+                await self._in_order(channel, partial(self._strike, channel, str(id)))
 
-    async def _last_heard(self, found: Room | None) -> int:
-        """The id of the last message that was answered in a room's interview; 0 where none goes on."""
-        interview = await self._store.interview(found.thread) if found else None
-        if found is None or interview is None or interview.phase in OVER:
-            return 0
-        opened = place(found.thread).key
-        ids = [turn.message for turn in await self._store.transcript(found.thread) if turn.message.isdecimal()]
-        return max(map(int, ids), default=int(opened) if opened.isdecimal() else 0)
+    async def _heard_so_far(self, found: Room) -> set[int]:
+        """The ids of the messages that were answered in a room's interview, and what began it; none where it does not go on."""
+        interview = await self._store.interview(found.thread)
+        if interview is None or interview.phase in OVER:
+            return set()
+        transcript = await self._store.transcript(found.thread)
+        ids = (place(found.thread).key, *(turn.message for turn in transcript if turn.kind != DELETED))
+        return {int(id) for id in ids if id.isdecimal()}
 
-    def _miss(self, channel: int) -> None:
-        self._missed.add(channel)
-        if self._waiting is None or self._waiting.done():
-            self._waiting = asyncio.create_task(self._until_back())
 
-    async def _until_back(self) -> None:
-        """Wait until the store is back, then read what was missed."""
-        while self._missed:
-            await asyncio.sleep(LATER)
-            missed, self._missed = self._missed, set()
-            if ALL in missed:
-                await self.catch_up()
-            await self._read_again(missed - {ALL})
+def _long_ago(at: float) -> bool:
+    return at < time.time() - CLAIM

@@ -6,6 +6,7 @@ for some minutes. Later than that, after a crash between the two, the channel is
 
 import asyncio
 import logging
+import re
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from bot.discord.places import Place, person, place, user
 from bot.discord.rendering import Outgoing, outgoing, plainly
 from bot.downloads import at_most
 from bot.fitting import REST
-from bot.letters import LAST, Sending, once, over, surplus
+from bot.letters import LAST, TRYING, Sending, once, over, surplus
 from interviewer.attachments import LIMITS, Unfetchable, kind
 from interviewer.model import Attachment, Scorecard
 from interviewer.ports import Post, Store, Undeliverable
@@ -38,6 +39,8 @@ TOLD = "told-gone"
 LAYOUT = "layout"
 LOOKS_BACK = 50
 """Messages that are searched for one that may have been sent."""
+SNOWFLAKE = re.compile(r"(?<!\d)\d{17,20}(?!\d)")
+"""One of Discord's ids, which rise with time."""
 TIMEOUT = aiohttp.ClientTimeout(total=20)
 HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 
@@ -53,7 +56,7 @@ class Letter:
     @property
     def nonce(self) -> str:
         """What Discord knows it by: at most 25 characters."""
-        return blake2b(self.key.encode(), digest_size=12).hexdigest()
+        return blake2b(f"{self.channel}/{self.key}".encode(), digest_size=12).hexdigest()
 
 
 class DiscordPlatform:
@@ -148,7 +151,12 @@ class DiscordPlatform:
     async def send(self, to: int, letter: Letter) -> str:
         """Send a letter to a person unless it has been sent; the message's id."""
         notes = await self._store.notes(person(to))
-        id = await self._send(person(to), letter, notes)
+        try:
+            id = await self._send(person(to), letter, notes)
+        except discord.HTTPException as problem:
+            if not passing(problem):
+                await self._store.note(person(to), {f"{TRYING}{letter.key}": ""})
+            raise
         await self._store.note(person(to), surplus(notes))
         return id
 
@@ -189,7 +197,9 @@ class DiscordPlatform:
     async def _find(self, letter: Letter, notes: Mapping[str, str]) -> str:
         """The id of a letter that an earlier try may have sent; "" if there is none."""
         channel, id, _ = (notes.get(LAST) or "//").split("/")
-        after = discord.Object(int(id)) if channel == str(letter.channel) else None
+        # It comes after what it answers; the same words may have been said before that.
+        before = [*SNOWFLAKE.findall(letter.key), *([id] if channel == str(letter.channel) else [])]
+        after = discord.Object(max(map(int, before))) if before else None
         me, looked_for = self._client.user, _mark(letter.message)
         async for message in self._channel(letter.channel).history(limit=LOOKS_BACK, after=after, oldest_first=False):
             if me and message.author.id == me.id and looked_for in _marks(message):

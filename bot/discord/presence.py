@@ -14,10 +14,12 @@ LONGEST = 90.0
 
 
 class Presence:
-    """Shows typing in as many channels as there are replies on their way. `aclose` ends all of it."""
+    """Shows typing in as many channels as there are replies on their way, `again` after so many seconds. `aclose` ends all of
+    it."""
 
-    def __init__(self, client: discord.Client) -> None:
+    def __init__(self, client: discord.Client, again: float = AGAIN) -> None:
         self._client = client
+        self._again = again
         self._awaited: dict[int, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -47,6 +49,6 @@ class Presence:
             while not replied.is_set() and asyncio.get_running_loop().time() < ends:
                 await self._client.http.send_typing(channel)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(replied.wait(), AGAIN)
+                    await asyncio.wait_for(replied.wait(), self._again)
         if self._awaited.get(channel) is replied:
             del self._awaited[channel]

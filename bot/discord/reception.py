@@ -11,8 +11,8 @@ from bot import actions
 from bot.actions import COMMAND_OF, DOWN, UP
 from bot.commands import NotUnderstood, Typed, Wish, wish
 from bot.debrief import NONE_LEFT, one_line
-from bot.discord import buttons, cards, forms
-from bot.discord.answers import done, hold, show, tell
+from bot.discord import buttons, forms
+from bot.discord.answers import done, hold, instead, show, tell, thinks
 from bot.discord.errands import Errand, Errands, Opening, have_done, have_opened
 from bot.discord.places import DIRECT, ours, person, place, room
 from bot.discord.presence import Presence
@@ -21,16 +21,14 @@ from bot.discord.text import escape, size
 from bot.feedback import GLAD, THANKS, felt
 from bot.fitting import shortened
 from bot.people import Sitting, export, sitting, sittings, unfinished
-from bot.steering import GONE, HAVE_IT, NO_INTERVIEW, NOT_YOURS, REALLY_END, ends, steer, wrong
+from bot.steering import GONE, HAVE_IT, IS_OVER, NO_INTERVIEW, NOT_YOURS, REALLY_END, ends, steer, wrong, wrong_press
 from bot.text import clean
 from interviewer.engine import Engine
-from interviewer.model import CommandName, Interview
+from interviewer.model import CommandName, Interview, Phase
 from interviewer.ports import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
-IN_PRIVATE = "Your interview opens in our direct messages, where nobody else reads along."
-IN_A_THREAD = "Your interview opens in a private thread of this channel."
 ON_ITS_WAY = "I have that already: it is on its way."
 NO_CARD = "There is no scorecard yet: it comes at the end of an interview. `/interview end` takes you there."
 NOTHING_TO_DISPUTE = (
@@ -45,7 +43,7 @@ SHARE_HERE = (
     "This posts the scorecard of **{title}** here, where everybody in this channel sees it: title, level, verdict, scores and "
     "the picture. None of your words, and nothing of what you missed."
 )
-SHARED = "Shared."
+SHARED = "It is on its way."
 EXPORTED = "Everything I keep of you:"
 REALLY_FORGET = (
     "This deletes all I keep of you: every interview with its transcript and scorecard, and your settings. An interview that is "
@@ -87,6 +85,11 @@ class Reception:
         self._store = errands.store
         self._bank = errands.bank
         self._presence = presence
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def aclose(self) -> None:
+        """Wait for what was begun."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     # --- commands ---
 
@@ -106,13 +109,8 @@ class Reception:
     async def _open(
         self, interaction: discord.Interaction, wished: Wish, *, aside: bool = False, at_once: str = ""
     ) -> None:
-        opening = _opening(interaction, wished, aside=aside)
-        if not await have_opened(self._engine, opening, at_once):
-            await tell(interaction, ON_ITS_WAY)
-        elif interaction.context.dm_channel:
-            await done(interaction)
-        else:
-            await tell(interaction, IN_A_THREAD if aside else IN_PRIVATE)
+        # Where it opens they are told once it does.
+        await self._once(interaction, have_opened(self._engine, _opening(interaction, wished, aside=aside), at_once))
 
     async def steer(self, interaction: discord.Interaction, name: CommandName) -> None:
         """`/interview hint` and whatever else is a command of the interview."""
@@ -152,7 +150,7 @@ class Reception:
             if not over:
                 await tell(interaction, NO_CARD)
                 return
-            errand = Errand(f"card:{interaction.id}", interaction.user.id, over[0].thread)
+            errand = Errand(f"card:{interaction.id}", interaction.user.id, over[0].thread, token=interaction.token)
             await have_done(self._engine, "discord.card", errand)
             if place(over[0].thread).channel == interaction.channel_id:
                 await done(interaction)
@@ -226,30 +224,34 @@ class Reception:
         if interview is None:
             return
         if action == actions.REPORT:
-            errand = Errand(f"report:{interaction.id}", interaction.user.id, value)
+            errand = Errand(f"report:{interaction.id}", interaction.user.id, value, token=interaction.token)
             await self._once(interaction, have_done(self._engine, "discord.report", errand, at_once))
         elif action == actions.SHARE:
             await tell(interaction, SHARE_HOW)
         elif action == buttons.POST_HERE:
-            await self._post_here(interaction, value)
+            await self._post_here(interaction, value, at_once)
         elif action == buttons.HELPFUL:
             await felt(self._store, value, UP)
             await tell(interaction, GLAD)
-        elif name := CommandName.END if action == buttons.REALLY else COMMAND_OF.get(action):
-            await self._press(interaction, action, name, value, interview)
+        elif action == buttons.CLOSE:
+            await self._press(interaction, actions.END, value, interview)
+        elif action == actions.END and interview.phase is Phase.DEBRIEF:
+            # Of a message whose buttons could not be taken away: it is not to close what it was to end.
+            await tell(interaction, IS_OVER)
+        elif action == actions.END and ends(CommandName.END, interview):
+            await tell(interaction, Outgoing(REALLY_END, (buttons.really_end(value),)))
+        elif action in COMMAND_OF:
+            await self._press(interaction, action, value, interview)
 
-    async def _press(
-        self, interaction: discord.Interaction, action: str, name: CommandName, thread: str, interview: Interview
-    ) -> None:
+    async def _press(self, interaction: discord.Interaction, action: str, thread: str, interview: Interview) -> None:
         """A button that steers the interview: each does so once."""
-        if ends(name, interview) and action != buttons.REALLY:
-            await tell(interaction, Outgoing(REALLY_END, (buttons.really_end(thread),)))
-        elif problem := wrong(name, interview):
+        name = COMMAND_OF[action]
+        if problem := wrong_press(action, interview):
             await tell(interaction, problem)
         else:
             message = interaction.message.id if interaction.message else interaction.id
             # Who was asked twice ends it once: the second time would close it.
-            id = "really" if action == buttons.REALLY else f"press:{message}:{name}"
+            id = "really" if action == actions.REALLY else f"press:{message}:{name}"
             if not await self._steer(interaction, thread, Typed(name), id):
                 await tell(interaction, HAVE_IT)
 
@@ -270,13 +272,10 @@ class Reception:
         else:
             await show(interaction, form)
 
-    async def _post_here(self, interaction: discord.Interaction, thread: str) -> None:
-        found = await sitting(self._store, self._bank, thread)
-        if found is None or found.card is None:
-            await tell(interaction, NO_CARD)
-            return
-        on = await cards.day(self._store, thread, found.interview.candidate)
-        await tell(interaction, await cards.shared(found.card, on), everybody=True)
+    async def _post_here(self, interaction: discord.Interaction, thread: str, at_once: str) -> None:
+        errand = Errand(f"share:{interaction.id}", interaction.user.id, thread, token=interaction.token)
+        await self._once(interaction, have_done(self._engine, "discord.share", errand, at_once))
+        await instead(interaction, SHARED)
 
     async def _forget(self, interaction: discord.Interaction) -> None:
         try:
@@ -328,6 +327,9 @@ class Reception:
 
     async def _safely(self, interaction: discord.Interaction, work: Callable[[], Awaitable[None]]) -> None:
         """Do it, and say so if it can't be done."""
+        if this := asyncio.current_task():
+            self._under_way.add(this)
+            this.add_done_callback(self._under_way.discard)
         try:
             await work()
         except StoreUnavailable as problem:
@@ -378,10 +380,19 @@ class Reception:
 
 
 def _opening(interaction: discord.Interaction, wished: Wish, *, aside: bool = False) -> Opening:
-    # Where only the person has installed the bot, it may do nothing in the server.
-    guild = interaction.guild_id if interaction.guild_id and interaction.is_guild_integration() else DIRECT
+    # Where only the person has installed the bot, it is no member of the server, and may do nothing there.
+    guild = interaction.guild_id or DIRECT
+    if interaction.client.get_guild(guild) is None:
+        guild = DIRECT
     return Opening(
-        str(interaction.id), interaction.user.id, wished, guild, interaction.channel_id or 0, aside, interaction.token
+        str(interaction.id),
+        interaction.user.id,
+        wished,
+        guild,
+        interaction.channel_id or 0,
+        aside,
+        interaction.token,
+        thinks(interaction),
     )
 
 
@@ -389,8 +400,9 @@ def _line(each: Sitting) -> str:
     verdict = "not finished"
     if each.card:
         verdict = f"{each.card.verdict}, {each.card.overall} of 5" if each.card.verdict else "no verdict"
-    day = discord.utils.format_dt(discord.utils.utcnow(), "d") if not each.began else f"<t:{int(each.began)}:d>"
-    return f"- {shortened(one_line(each.title), TITLE, escape, size)}, {each.interview.settings.level}, {day}: {verdict}"
+    title = shortened(one_line(each.title), TITLE, escape, size)
+    began = each.began or discord.utils.utcnow().timestamp()
+    return f"- {title}, {each.interview.settings.level}, <t:{int(began)}:d>: {verdict}"
 
 
 def _one(fields: forms.Fields, name: str) -> str:

@@ -10,7 +10,7 @@ from bot.discord.bot import Mockingbird, create_bot
 from bot.discord.client import reach
 from bot.discord.errands import Errands
 from bot.discord.hearing import Hearing
-from bot.discord.places import ours
+from bot.discord.places import SCHEME, ours
 from bot.discord.platform import DiscordPlatform
 from bot.discord.presence import Presence
 from bot.discord.reception import Reception
@@ -49,11 +49,22 @@ async def running(
     """Discord's part on the store at `url`; leaving it drains. Raises NotConfigured, discord.LoginFailure for a token that is
     refused, and what else a call may raise (`client.TROUBLE`)."""
     token = reach(settings)
+    async with create_bot(settings) as bot:
+        await bot.login(token)
+        async with wired(bot, settings, url, bank, interviewer, pace=pace) as part:
+            yield part
+
+
+@asynccontextmanager
+async def wired(
+    bot: Mockingbird, settings: Settings, url: str, bank: Bank, interviewer: Interviewer, *, pace: Pace = IN_CHAT
+) -> AsyncGenerator[Discord]:
+    """The same around a bot that somebody else logs in, and connects once it is wired."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(RedisStore.from_url(url, keep=settings.keep))
-        bot = await stack.enter_async_context(create_bot(settings))
         platform = DiscordPlatform(bot, store)
-        ports = interviewer.ports(store, platform, time.time)
+        # What language models may cost a day is counted for all of Discord: most of it happens in no server.
+        ports = interviewer.ports(store, platform, time.time, lambda _: SCHEME)
 
         async def submit(event: str, inbound: Inbound) -> bool | None:
             return await engine.submit(event, inbound)
@@ -63,13 +74,14 @@ async def running(
         engine = Engine(ports, url, pace, DOCKET, ours, errands.by_name())
         presence = Presence(bot)
         hearing = Hearing(bot, engine, platform, errands, presence)
-        bot.attend(Reception(engine, errands, presence), hearing, bank, personas=bool(interviewer.models))
-        await bot.login(token)
+        reception = Reception(engine, errands, presence)
+        bot.attend(reception, hearing, bank, personas=bool(interviewer.models))
         # The engine ends first: its turns post, and what was begun on the side follows.
         stack.push_async_callback(platform.aclose)
         stack.push_async_callback(presence.aclose)
         await stack.enter_async_context(engine)
         stack.push_async_callback(hearing.aclose)
+        stack.push_async_callback(reception.aclose)
         yield Discord(bot, engine, store, pace.works)
 
 

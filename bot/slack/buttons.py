@@ -24,6 +24,7 @@ from bot.actions import (
     HINT,
     NEXT,
     PAUSE,
+    REALLY,
     REPORT,
     RESUME,
     SHARE,
@@ -57,7 +58,7 @@ def during(thread: str) -> Made:
 
 def ending(thread: str) -> Made:
     """Below the question whether somebody really wants to end; Slack need not ask them once more."""
-    return row(button(END, "End", thread, style="danger"))
+    return row(button(REALLY, "End", thread, style="danger"))
 
 
 def really_end(thread: str) -> list[Made]:

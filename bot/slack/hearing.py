@@ -49,7 +49,7 @@ class Hearing:
         if not said.attachments:
             typed, reply = await meant(self._store, thread, said.candidate, said.text)
             if typed:
-                await steer(self._engine, thread, said.candidate, typed, said.event)
+                await steer(self._engine, thread, said.candidate, typed, said.event, float(said.ts))
                 return True
             if reply:
                 asking = really_end(thread) if reply == REALLY_END else ()

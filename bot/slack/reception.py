@@ -13,7 +13,7 @@ from typing import Any
 from rapidfuzz import fuzz, process
 from slack_sdk.errors import SlackApiError
 
-from bot.actions import COMMAND_OF
+from bot.actions import COMMAND_OF, REALLY
 from bot.commands import COMMANDS, NotUnderstood, Typed, Wish, parse, wish
 from bot.feedback import GLAD, THANKS, felt
 from bot.people import Sitting, sitting, sittings, unfinished, zone
@@ -24,7 +24,7 @@ from bot.slack.errands import Errand, Errands, Opening, have_done, have_opened
 from bot.slack.places import ours, place, team
 from bot.slack.presence import suggest
 from bot.slack.text import escape, mrkdwn, unescape
-from bot.steering import GONE, HAVE_IT, IS_CLOSED, NO_INTERVIEW, NOT_YOURS, ends, steer, wrong
+from bot.steering import GONE, HAVE_IT, IS_CLOSED, NO_INTERVIEW, NOT_YOURS, ends, steer, wrong, wrong_press
 from bot.text import clean
 from interviewer.engine import Engine
 from interviewer.model import CommandName, Interview, Phase
@@ -171,10 +171,9 @@ class Reception:
 
         Each of those steers the interview once. What is handed over or opened is so once for a press that is repeated at
         once, and again when it is pressed again later."""
-        name = COMMAND_OF.get(action)
         at_once = f"{action}:{value}:{message}"
-        if name:
-            await self._steer(who, name, value, message)
+        if action in COMMAND_OF:
+            await self._steer(who, action, value, message)
         elif action in ABOUT_A_CARD:
             await self._about_a_card(who, action, value, at_once, trigger)
         elif action in (buttons.START, buttons.PREFER, buttons.GUIDE):
@@ -188,13 +187,16 @@ class Reception:
         elif action == buttons.FORGET:
             self._asides.begin(self._forget(who))
 
-    async def _steer(self, who: Who, name: CommandName, thread: str, message: str) -> None:
-        interview = await self._owned(who, thread)
+    async def _steer(self, who: Who, action: str, thread: str, message: str) -> None:
+        interview, name = await self._owned(who, thread), COMMAND_OF[action]
         if interview is None:
             return
-        if problem := wrong(name, interview):
+        if problem := wrong_press(action, interview):
             self._asides.tell(who, problem, thread)
-        elif not await steer(self._engine, thread, who.candidate, Typed(name), f"press:{message}:{name}"):
+            return
+        # Who was asked twice ends it once: the second time would close it.
+        id = "really" if action == REALLY else f"press:{message}:{name}"
+        if not await steer(self._engine, thread, who.candidate, Typed(name), id):
             self._asides.tell(who, HAVE_IT, thread)
 
     async def _about_a_card(self, who: Who, action: str, value: str, at_once: str, trigger: str) -> None:
