@@ -9,13 +9,13 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from docket import (
@@ -31,6 +31,7 @@ from docket import (
     Worker,
 )
 from docket.dependencies import current_execution
+from redis.asyncio.lock import Lock
 
 from interviewer.model import Inbound, Message
 from interviewer.runner import Ports, run_turn
@@ -49,6 +50,14 @@ SLOW = 0.1
 """Seconds for which admitting may take until its turn is added once more: the first may have come and gone."""
 LEAVING = 5.0
 """Seconds that a cancelled turn has to end before what it works on is deleted; a dead worker's never does."""
+ASKING = 10.0
+"""Seconds after which an errand can be asked for again by others when whoever was about to ask for it died."""
+ASKED = frozenset(
+    state.value.encode()
+    for state in (ExecutionState.SCHEDULED, ExecutionState.QUEUED, ExecutionState.RUNNING, ExecutionState.COMPLETED)
+)
+"""States of an errand that is not asked for again: it is under way, or has been done. One that is being done by a worker
+that died is under way too, since it is given to another."""
 
 
 Errand = Callable[[str, bool], Awaitable[None]]
@@ -107,6 +116,7 @@ class Engine:
         # redis-py caps a pool at 100; every task that is running needs one or two of its own.
         options = "" if "max_connections=" in url else ("&" if "?" in url else "?") + "max_connections=500"
         self._docket = Docket(name=name, url=url + options, execution_ttl=timedelta(minutes=1))
+        self._running: dict[str, asyncio.Task[Any]] = {}
         self._working: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
 
@@ -158,11 +168,13 @@ class Engine:
         task = f"errand|{key}"
         with reaching(self._where):
             async with self._docket.redis() as redis:
-                state = await redis.hget(self._docket.runs_key(task), "state")
-            if state == ExecutionState.COMPLETED.value.encode():
-                return False
-            added = await self._docket.add("errand", key=task)(name, what)
-            return added.disposition is Disposition.SCHEDULED
+                # docket adds again what has been done, which it may be by the time that somebody who looked adds it.
+                asking = self._docket.key(f"asking:{task}")
+                async with Lock(cast("Any", redis), asking, ASKING, self._pace.check, raise_on_release_error=False):
+                    if await redis.hget(self._docket.runs_key(task), "state") in ASKED:
+                        return False
+                    added = await self._docket.add("errand", key=task)(name, what)
+                    return added.disposition is Disposition.SCHEDULED
 
     async def forget(self, candidate: str) -> None:
         """Delete everything there is of a candidate: what the store has, and what is still to be done for them.
@@ -246,20 +258,47 @@ class Engine:
             more = messages[-1].id if self._pace.quiet and messages[-1].id != last and patient else ""
             return not more
 
-        with _plain(thread):
-            left = await run_turn(self._ports, thread, key, settled)
+        async with self._alone(key) as first:
+            if not first:
+                return
+            with _plain(thread):
+                left = await run_turn(self._ports, thread, key, settled)
         if more:
             await self._add(_key("next", thread, more), thread, last=more, wait=self._pace.quiet)
         elif left:
             await self._wake(thread)
 
-    async def errand(self, name: str, what: str, retry: Retry = A_WHILE) -> None:
+    async def errand(self, name: str, what: str, key: str = TaskKey(), retry: Retry = A_WHILE) -> None:
         """Do an errand. One that a newer version knows and this one doesn't is tried again, by whoever comes to it."""
         if name not in self._errands:
             retry.attempts = None  # the newer version may be minutes away
             raise UnknownTaskError(name)
-        with _plain(name):
-            await self._errands[name](what, retry.attempt == retry.attempts)
+        async with self._alone(key) as first:
+            if first:
+                with _plain(name):
+                    await self._errands[name](what, retry.attempt == retry.attempts)
+
+    @asynccontextmanager
+    async def _alone(self, key: str) -> AsyncGenerator[bool]:
+        """Whether a task is to be done; False once this process has done it, which was at it already.
+
+        docket gives a worker that stood still for longer than `redelivery` (its machine slept, say) its own task again."""
+        running, this = self._running.get(key), asyncio.current_task()
+        if running is None and this:
+            self._running[key] = this
+            try:
+                yield True
+            finally:
+                del self._running[key]
+            return
+        if running:
+            try:
+                await asyncio.wait({running})
+            except asyncio.CancelledError:
+                # docket knows only the latest task of a key: whoever cuts that off means both.
+                running.cancel()
+                raise
+        yield False
 
     async def sweep(self, perpetual: Perpetual = REGULARLY) -> None:
         """Wake what waits though nothing is on its way to it; it should not happen, and it must not last if it does."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from redis.exceptions import ConnectionError  # noqa: A004
 
 from interviewer import embedded
@@ -23,7 +24,7 @@ os.environ["MOCKINGBIRD_ENV"] = os.devnull
 for name in [
     name
     for name in os.environ
-    if name.startswith(("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "TOKENS_", "MODEL_", "SLACK_"))
+    if name.startswith(("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "TOKENS_", "MODEL_", "SLACK_", "DISCORD_"))
 ]:
     del os.environ[name]
 for name in ("INTERVIEW_MODEL", "RATER_MODEL", "FALLBACK_MODEL", "VISION_MODEL", "TRANSCRIPTION_MODEL"):
@@ -32,7 +33,7 @@ for name in ("INTERVIEW_MODEL", "RATER_MODEL", "FALLBACK_MODEL", "VISION_MODEL",
 # Only now: settings look for their file when they are imported.
 from bot.slack.service import Slack  # noqa: E402
 from bot.wiring import Interviewer  # noqa: E402
-from tests.slack_bot import known_by, over_socket, settings  # noqa: E402
+from tests.slack_bot import EMBEDDED, Model, known_by, over_socket, settings, speaking  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -121,8 +122,17 @@ async def _stop(directory: Path) -> bool:
 
 @pytest.fixture(scope="session")
 def embeddings(pytestconfig: pytest.Config) -> Path:
-    """A folder in which what the models make of a guide is kept between test runs."""
-    return pytestconfig.rootpath / ".pytest_cache" / "embeddings"
+    """A folder in which what the models make of a guide is kept between test runs, and is there for those that tests answer.
+
+    On a clean checkout each takes half a minute of a core, for which no test should wait while its own clock is running."""
+    folder = pytestconfig.rootpath / ".pytest_cache" / "embeddings"
+    folder.mkdir(parents=True, exist_ok=True)
+    leads, known = known_by(folder)
+    for question in EMBEDDED:
+        # Of the processes in which tests run one does it, and the others read what it has written.
+        with FileLock(folder / f"{question}.lock"):
+            leads.prepare(known.case(question))
+    return folder
 
 
 @pytest.fixture
@@ -148,6 +158,20 @@ def leads(embeddings: Path) -> Interviewer:
 def known(embeddings: Path) -> Bank:
     """The bank as it ships."""
     return known_by(embeddings)[1]
+
+
+@pytest.fixture(scope="session")
+def scripted(embeddings: Path) -> Generator[Model]:
+    """A language model that is served for as long as the test run."""
+    with speaking(embeddings) as model:
+        yield model
+
+
+@pytest.fixture
+def model(scripted: Model) -> Generator[Model]:
+    """That model, sensible again after each test."""
+    yield scripted
+    scripted.recovers()
 
 
 @pytest.fixture

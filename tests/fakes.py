@@ -247,7 +247,7 @@ class Table:
         """Let it be said, run turns until nothing is left, and return what was posted meanwhile."""
         before = len(self.channel.posts)
         await self.hears(*said)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await run_turn(self.ports, self.thread, "turn:1"):
                 pass
         return [post.turn.text for post in self.channel.posts[before:]]
@@ -264,7 +264,7 @@ def redis_client(url: str) -> Any:
     return cast("Any", Redis).from_url(url)
 
 
-async def wait_until(condition: Callable[[], Awaitable[bool]], within: float = 10.0) -> None:
+async def wait_until(condition: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
     """Return as soon as `condition` holds; fail the test if it does not in time."""
     async with asyncio.timeout(within):
         wait = 0.001

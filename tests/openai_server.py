@@ -55,13 +55,15 @@ class Request:
 @dataclass(frozen=True)
 class Reply:
     """What the server does. `chunks`: the pieces of a stream (None: the words of `text`); `delay`: seconds before the first
-    byte; `body`: sent as it is; `drop_after`: chunks after which the connection is cut, once `drop_when` is set; `endless` and
-    `hang`: it streams for ever, as fast as it is read, and never answers, until the client goes away."""
+    byte; `when`: the first byte is not sent before; `body`: sent as it is; `drop_after`: chunks after which the connection is
+    cut, once `drop_when` is set; `endless` and `hang`: it streams for ever, as fast as it is read, and never answers, until
+    the client goes away."""
 
     text: str = ""
     chunks: Sequence[str] | None = None
     finish: str = "stop"
     delay: float = 0.0
+    when: threading.Event | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: str | None = None
@@ -155,6 +157,8 @@ def application(script: Script, requests: list[Request] | None = None) -> Starle
         if reply.hang:
             await _departure(http)
             return Response()
+        if reply.when:
+            await asyncio.to_thread(reply.when.wait, 60)
         await asyncio.sleep(reply.delay)
         headers = {"content-type": "application/json"} | {name.lower(): value for name, value in reply.headers.items()}
         if reply.body is not None:

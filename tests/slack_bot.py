@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import uvicorn
@@ -14,16 +15,20 @@ import uvicorn
 from bot.settings import Settings
 from bot.slack.buttons import END, REPORT
 from bot.slack.places import Place
-from bot.slack.service import Slack, run, running
+from bot.slack.service import DOCKET, Slack, run, running
 from bot.web import make_web
 from bot.wiring import Interviewer, make_interviewer
 from interviewer.engine import Pace
+from interviewer.model import Case
 from interviewer.questions import Bank, data_root, load_bank
 from interviewer.store import RedisStore
+from tests.openai_server import OpenAIServer, Reply, Request, Script, sensible
 from tests.slack import Channel, Delivery, SlackServer, Upload, User, buttons
 
 SWIFT = Pace(quiet=0.05, redelivery=1.0)
-"""Fast enough for a test, slow enough for a burst of messages to be one turn."""
+"""Fast enough for a test."""
+EMBEDDED = ("doordash-payments", "apple-task-scheduler", "github-access-control")
+"""Questions that tests answer, the last one in `mockingbird doctor`: what a rater makes of their guides is there beforehand."""
 
 
 def bank() -> Bank:
@@ -46,15 +51,82 @@ def settings(slack: SlackServer, cache: Path, **more: Any) -> Settings:
 
 
 def interviewer(settings: Settings, known: Bank) -> Interviewer:
-    """Who leads the interviews: the offline rater and the templates, unless the settings name a model."""
-    return make_interviewer(settings, data_root(), known.case)
+    """Who leads the interviews: the offline rater and the templates, unless the settings name a model.
+
+    A question that nobody is going to answer is not made ready: each guide takes half a minute of a core, once."""
+    made = make_interviewer(settings, data_root(), known.case)
+
+    def prepare(case: Case) -> None:
+        if case.question.id in EMBEDDED:
+            made.prepare(case)
+
+    return replace(made, prepare=prepare)
 
 
 @cache
 def known_by(cache: Path) -> tuple[Interviewer, Bank]:
     """An interviewer without a language model, and the bank: made once for all tests, since loading the rater takes a second."""
     known = bank()
-    return make_interviewer(Settings(MOCKINGBIRD_CACHE=cache), data_root(), known.case), known  # pyright: ignore[reportCallIssue]
+    return interviewer(Settings(MOCKINGBIRD_CACHE=cache), known), known  # pyright: ignore[reportCallIssue]
+
+
+@dataclass
+class Model:
+    """A language model on this machine, what it says, and an interviewer who uses it."""
+
+    url: str
+    leads: Interviewer
+    known: Bank
+    script: Script = sensible
+    go_on: Event = field(default_factory=Event)
+
+    def settings(self, slack: SlackServer, cache: Path) -> Settings:
+        """The bot's settings for this Slack, with this model."""
+        return settings(slack, cache, **spoken(self.url))
+
+    def reads(self, **how: Any) -> None:
+        """From now on it speaks at once, and what it makes of an answer comes like this."""
+
+        def script(request: Request) -> Reply:
+            reply = sensible(request)
+            return Reply(reply.text, **how) if request.schema else reply
+
+        self.script = script
+
+    def reads_slowly(self) -> None:
+        """From now on it speaks at once, and is done with an answer when it is told to go on: what it says is seen meanwhile."""
+        self.go_on = Event()
+        self.reads(when=self.go_on)
+
+    def recovers(self) -> None:
+        """It does everything at once again."""
+        self.go_on.set()
+        self.script = sensible
+
+
+def spoken(url: str) -> dict[str, Any]:
+    """The settings that have the model at `url` speak; it is waited for for as long as a test is."""
+    return {
+        "openai_base_url": url,
+        "openai_api_key": "sk-test",
+        "interview_model": "openai:scripted",
+        "model_timeout": "60",
+    }
+
+
+@contextmanager
+def speaking(cache: Path) -> Generator[Model]:
+    """A model that is served."""
+
+    def answered(request: Request) -> Reply:
+        return model.script(request)
+
+    with OpenAIServer(answered) as server:
+        known = bank()
+        chosen = Settings(MOCKINGBIRD_CACHE=cache, **spoken(server.url))  # pyright: ignore[reportCallIssue]
+        model = Model(server.url, interviewer(chosen, known), known)
+        yield model
+        model.recovers()
 
 
 @asynccontextmanager
@@ -107,10 +179,10 @@ class Table:
         """What the bot has said in a thread, oldest first."""
         return [m for m in self.slack.messages(channel, thread) if m.get("user") != self.who.id]
 
-    async def hears(self, channel: str, thread: str, count: int, within: float = 20.0) -> Any:
+    async def hears(self, channel: str, thread: str, count: int) -> Any:
         """The bot's `count`th message in a thread, when it is there."""
         found: Callable[[], bool] = lambda: len(self.said(channel, thread)) >= count  # noqa: E731
-        await self.slack.until(found, within=within)
+        await self.slack.until(found)
         return self.said(channel, thread)[count - 1]
 
     async def begins(self, words: str = "start apple senior") -> str:
@@ -126,10 +198,10 @@ class Table:
         return str(found[-1]) if found else ""
 
     async def presses(
-        self, channel: Channel | str, thread: str | None, action: str, value: str | None = None, within: float = 20.0
+        self, channel: Channel | str, thread: str | None, action: str, value: str | None = None
     ) -> Delivery:
         """Press `action` where it is offered last, once it is; acknowledged."""
-        ts = await self.slack.until(lambda: self.offering(channel, thread, action), within=within)
+        ts = await self.slack.until(lambda: self.offering(channel, thread, action))
         told = await self.slack.presses(self.who, channel, ts, action, value)
         await told.acked
         return told
@@ -138,7 +210,7 @@ class Table:
         """End an interview in a direct message; the ts of the scorecard."""
         dm = self.slack.dm(self.who)
         await self.presses(dm, thread, END)
-        return await self.slack.until(lambda: self.offering(dm, thread, REPORT), within=30)
+        return await self.slack.until(lambda: self.offering(dm, thread, REPORT))
 
     async def sits_down(self, words: str = "start doordash quick") -> "Seat":
         """Start an interview in a direct message, and be in its thread."""
@@ -182,11 +254,11 @@ class Seat:
         await self.types(text, *files)
         return await self.hears(before)
 
-    async def hears(self, before: int, within: float = 20.0) -> Any:
+    async def hears(self, before: int) -> Any:
         """The next thing the bot says after the `before` it has said, once its buttons are the only ones."""
-        await self.slack.until(lambda: len(self.heard) > before, within=within)
+        await self.slack.until(lambda: len(self.heard) > before)
         said = self.heard[before]
-        await self.slack.until(lambda: self.pressable in ([self.heard[-1]["ts"]], []), within=within)
+        await self.slack.until(lambda: self.pressable in ([self.heard[-1]["ts"]], []))
         return said
 
     async def presses(self, action: str) -> Any:
@@ -194,6 +266,11 @@ class Seat:
         before = len(self.heard)
         await (await self.slack.presses(self.who, self.channel, self.pressable[-1], action)).acked
         return await self.hears(before)
+
+
+async def at_rest(redis: Any) -> bool:
+    """Whether workers have nothing to do but to sweep later."""
+    return not await redis.xlen(f"{DOCKET}:stream") and set(await redis.zrange(f"{DOCKET}:queue", 0, -1)) <= {b"sweep"}
 
 
 async def words_of(store: RedisStore, seat: Seat) -> list[tuple[str, str]]:

@@ -136,19 +136,19 @@ async def test_a_kill_at_any_point_loses_nothing_and_repeats_nothing(scene: Scen
     async with working(scene.fleet, 2):
         await scene.engine.submit("start", start("thread"))
         await scene.engine.submit("m0", message("thread", "m0"))
-        await wait_until(lambda: all_answered(scene, {"thread": ["m0"]}), within=20)
+        await wait_until(lambda: all_answered(scene, {"thread": ["m0"]}))
         await scene.redis.set(order(point), 1)
         if point == "after-admit":
             gateway = await scene.fleet.run("thread", "m1")
             assert await gateway.wait() == -signal.SIGKILL
             scene.fleet.deaths += 1
         await scene.engine.submit("m1", message("thread", "m1"))
-        await wait_until(lambda: died(scene), within=20)
+        await wait_until(lambda: died(scene))
         if point == "after-admit":
             # Nobody but the platform's second delivery may have woken the thread.
-            await wait_until(lambda: all_answered(scene, {"thread": ["m0", "m1"]}), within=20)
+            await wait_until(lambda: all_answered(scene, {"thread": ["m0", "m1"]}))
         await scene.engine.submit("m2", message("thread", "m2"))
-        await wait_until(lambda: all_answered(scene, sent), within=20)
+        await wait_until(lambda: all_answered(scene, sent))
     figures = await scene.figures(sent)
     logger.info("%s: %s", point, figures)
     assert (figures.kills, figures.wrong) == (1, 0)
@@ -163,7 +163,7 @@ async def test_a_storm_of_kills_loses_nothing_and_answers_nothing_twice(scene: S
             for thread, ids in sent.items():
                 talk.create_task(hold_forth(scene, thread, ids, random.Random(chance.random())))  # noqa: S311
             killing = asyncio.create_task(kill_one_a_second(scene.fleet, chance))
-        await wait_until(lambda: all_answered(scene, sent), within=45)
+        await wait_until(lambda: all_answered(scene, sent))
         killing.cancel()
     figures = await scene.figures(sent)
     logger.info("storm: %s", figures)

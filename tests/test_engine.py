@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import signal
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -40,6 +41,9 @@ from tests.fakes import (
 
 AT_ONCE = Pace(quiet=0)
 ONLY_TAKES_IN = Pace(quiet=0, works=False)
+TYPING = Pace(quiet=0.3)
+TAKES_IN_TYPING = replace(TYPING, works=False)
+"""However long a busy machine takes to submit some messages, nobody finds it quiet in between."""
 THREAD = "discord:dm:42"
 PRIVATE = "I would rather not see this in a log"
 
@@ -58,6 +62,13 @@ async def posts(ports: Ports, count: int) -> None:
 
     await wait_until(done)
     assert len(posted(ports)) == count
+
+
+async def begun(ports: Ports, url: str) -> None:
+    """Begin an interview, with a worker that then goes."""
+    async with Engine(ports, url, AT_ONCE) as engine:
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
 
 
 def posted(ports: Ports) -> list[str]:
@@ -126,13 +137,24 @@ async def test_threads_that_are_others_to_answer_are_left_to_them(ports: Ports, 
 
 
 async def test_messages_typed_in_a_row_get_one_reply_once_it_is_quiet(ports: Ports, redis_url: str) -> None:
-    async with Engine(ports, redis_url, Pace(quiet=0.3)) as engine:
+    async with Engine(ports, redis_url, TAKES_IN_TYPING) as gateway:
+        await begun(ports, redis_url)
+        for n in range(4):
+            await gateway.submit(f"e{n + 1}", message(THREAD, f"m{n}", f"part {n}"))
+        async with Engine(ports, redis_url, TYPING):
+            await posts(ports, 2)
+    assert rated(ports) == ["part 0\npart 1\npart 2\npart 3"]
+
+
+async def test_who_may_go_on_typing_is_not_answered_before_it_has_been_quiet(
+    ports: Ports, redis_url: str, redis: Any
+) -> None:
+    async with Engine(ports, redis_url, Pace(quiet=3600)) as engine:
         await engine.submit("e0", start(THREAD))
         await posts(ports, 1)
-        for n in range(4):
-            await engine.submit(f"e{n + 1}", message(THREAD, f"m{n}", f"part {n}"))
-        await posts(ports, 2)
-        assert rated(ports) == ["part 0\npart 1\npart 2\npart 3"]
+        submitted = time.time()
+        await engine.submit("e1", message(THREAD, "m1"))
+        assert await redis.zscore(docket(engine).queue_key, f"turn|{THREAD}|e1") >= submitted + 3600
 
 
 async def test_a_command_is_answered_without_waiting_for_quiet(ports: Ports, redis_url: str) -> None:
@@ -244,24 +266,24 @@ async def test_an_outage_is_reported_and_outlived(ports: Ports, tmp_path: Path) 
 
 
 async def test_an_edit_while_a_message_waits_for_quiet_gets_one_reply(ports: Ports, redis_url: str) -> None:
-    async with Engine(ports, redis_url, Pace(quiet=0.3)) as engine:
-        await engine.submit("e0", start(THREAD))
-        await posts(ports, 1)
-        await engine.submit("e1", message(THREAD, "m1", "the cach"))
-        await engine.submit("e2", correction(THREAD, "m1", "the cache"))
-        await posts(ports, 2)
-        assert rated(ports) == ["the cache"]
+    async with Engine(ports, redis_url, TAKES_IN_TYPING) as gateway:
+        await begun(ports, redis_url)
+        await gateway.submit("e1", message(THREAD, "m1", "the cach"))
+        await gateway.submit("e2", correction(THREAD, "m1", "the cache"))
+        async with Engine(ports, redis_url, TYPING):
+            await posts(ports, 2)
+    assert rated(ports) == ["the cache"]
 
 
 async def test_a_deletion_while_a_message_waits_for_quiet_gets_no_reply(ports: Ports, redis_url: str) -> None:
-    async with Engine(ports, redis_url, Pace(quiet=0.2)) as engine:
-        await engine.submit("e0", start(THREAD))
-        await posts(ports, 1)
-        await engine.submit("e1", message(THREAD, "m1"))
-        await engine.submit("e2", correction(THREAD, "m1", None))
-        await wait_until(lambda: idle(ports))
-        assert rated(ports) == []
-        assert len(posted(ports)) == 1
+    async with Engine(ports, redis_url, TAKES_IN_TYPING) as gateway:
+        await begun(ports, redis_url)
+        await gateway.submit("e1", message(THREAD, "m1"))
+        await gateway.submit("e2", correction(THREAD, "m1", None))
+        async with Engine(ports, redis_url, TYPING):
+            await wait_until(lambda: idle(ports))
+    assert rated(ports) == []
+    assert len(posted(ports)) == 1
 
 
 async def test_a_reply_is_stopped_by_whoever_takes_the_stop_in(ports: Ports, redis_url: str) -> None:
@@ -312,6 +334,105 @@ async def test_an_errand_is_done_once_for_each_key_while_it_waits_while_it_runs_
             await wait_until(lambda: shop.sold(3))
             await engine.drain()
     assert sorted(shop.bought) == ["ada|e1", "another", "bob|e1"]
+
+
+@pytest.mark.parametrize("where", ["server", "cluster"])
+async def test_an_errand_that_many_ask_for_again_and_again_is_done_once(
+    ports: Ports, redis_url: str, valkey_cluster: str, where: str
+) -> None:
+    shop, url = Shop(), redis_url if where == "server" else valkey_cluster
+    keys = [f"{where}|e{n}" for n in range(10, 30)]
+    async with (
+        Engine(ports, url, AT_ONCE, errands={"buy": shop.buy}),
+        Engine(ports, url, ONLY_TAKES_IN) as one,
+        Engine(ports, url, ONLY_TAKES_IN) as other,
+    ):
+
+        async def ask_until_done(gateway: Engine, key: str) -> int:
+            """How often it was said to be new; asked for once more when it is over."""
+            new = 0
+            while not await done(gateway, f"errand|{key}"):
+                new += await gateway.ask(key, "buy", key)
+            return new + await gateway.ask(key, "buy", key)
+
+        asked = [ask_until_done(gateway, key) for gateway in (one, other) for key in keys for _ in range(2)]
+        assert sum(await asyncio.gather(*asked)) == len(keys)
+    assert sorted(shop.bought) == keys
+
+
+async def test_an_errand_whose_worker_died_is_not_asked_for_again_and_is_done_by_the_next(
+    ports: Ports, redis_url: str
+) -> None:
+    held, shop, pace = Shop(held=True), Shop(), replace(AT_ONCE, redelivery=0.3)
+    async with Engine(ports, redis_url, ONLY_TAKES_IN) as gateway:
+        async with Engine(ports, redis_url, pace, errands={"buy": held.buy}) as engine:
+            await gateway.ask("ada|e1", "buy", "bread")
+            await held.asked.wait()
+            await engine.drain(within=0.05)
+        assert not await gateway.ask("ada|e1", "buy", "more bread")
+        async with Engine(ports, redis_url, pace, errands={"buy": shop.buy}):
+            await wait_until(lambda: shop.sold(1))
+            await wait_until(lambda: done(gateway, "errand|ada|e1"))
+    assert (held.bought, shop.bought) == ([], ["bread"])
+
+
+async def test_a_worker_that_stood_still_and_is_given_its_own_task_again_does_it_once(
+    ports: Ports, redis_url: str, redis: Any
+) -> None:
+    pace, rater, shop, bakery = replace(AT_ONCE, redelivery=0.2), SlowRater(), Shop(held=True), Shop()
+    errands = {"buy": shop.buy, "bake": bakery.buy}
+    async with Engine(replace(ports, rater=rater), redis_url, pace, errands=errands) as engine:
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        await engine.submit("e1", message(THREAD, "m1"))
+        await engine.ask("ada|e1", "buy", "bread")
+        await asyncio.gather(rater.reached.wait(), shop.asked.wait())
+        await wait_until(lambda: given_again(engine, redis, 2))
+        # Whatever is begun now is begun after what was given again.
+        await engine.ask("ada|e2", "bake", "cake")
+        await wait_until(lambda: bakery.sold(1))
+        rater.go_on.set()
+        shop.open.set()
+        await posts(ports, 2)
+        await wait_until(lambda: done(engine, "errand|ada|e1"))
+        await engine.drain()
+    assert (rater.times, len(shop.lasts), shop.bought) == (1, 1, ["bread"])
+
+
+async def test_a_worker_that_stood_still_can_be_made_to_forget_what_it_was_given_again(
+    ports: Ports, redis_url: str, redis: Any
+) -> None:
+    costly = CostlyRater()
+    async with Engine(replace(ports, rater=costly), redis_url, replace(AT_ONCE, redelivery=0.2)) as engine:
+        await engine.submit("e0", start(THREAD))
+        await posts(ports, 1)
+        await engine.submit("e1", message(THREAD, "m1"))
+        await costly.reached.wait()
+        await wait_until(lambda: given_again(engine, redis, 1))
+        await engine.forget("ada")
+        await asyncio.wait_for(costly.cut_off.wait(), 60)
+        await wait_until(lambda: unmentioned(redis, THREAD, "ada"))
+
+
+async def test_an_errand_that_failed_for_good_can_be_asked_for_again(ports: Ports, redis_url: str) -> None:
+    shop = Shop(fails=2)
+    async with Engine(ports, redis_url, AT_ONCE, errands={"buy": shop.buy}) as engine:
+        assert await engine.ask("ada|e1", "buy", "bread")
+        await wait_until(lambda: put_back_after(engine, "errand|ada|e1", 1))
+        await due(engine, "errand|ada|e1", attempt=A_WHILE.attempts or 0)
+        await wait_until(lambda: failed(engine, "errand|ada|e1"))
+        assert await engine.ask("ada|e1", "buy", "bread")
+        await wait_until(lambda: shop.sold(1))
+
+
+async def test_an_errand_can_be_asked_for_after_whoever_was_about_to_ask_for_it_died(
+    ports: Ports, redis_url: str, redis: Any
+) -> None:
+    async with Engine(ports, redis_url, ONLY_TAKES_IN) as gateway:
+        asking = docket(gateway).key("asking:errand|ada|e1")
+        await redis.set(asking, "somebody", px=300)
+        assert await gateway.ask("ada|e1", "buy", "bread")
+        assert not await redis.exists(asking)
 
 
 async def test_an_errand_that_fails_is_tried_again_and_then_it_is_done(ports: Ports, redis_url: str) -> None:
@@ -388,6 +509,7 @@ async def test_a_candidate_who_is_idle_is_forgotten_to_the_last_key(ports: Ports
         for inbound in (start(THREAD), message(THREAD, "m1"), by_bob(start("bob's")), by_bob(message("bob's", "m1"))):
             await engine.submit(inbound.id, inbound)
             await wait_until(lambda: idle(ports))
+        await wait_until(lambda: at_rest(engine, redis))
         await ports.store.prefer("ada", Preferences(persona="brisk"))
         assert await mentions(redis, THREAD, "ada")
         theirs = await mentions(redis, "bob")
@@ -482,7 +604,7 @@ async def test_an_errand_can_forget_whom_it_is_named_after(ports: Ports, redis_u
         await engine.submit("e0", start(THREAD))
         await posts(ports, 1)
         await engine.ask("ada|e1", "forget", "ada")
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), 60)
         await wait_until(lambda: over(engine, "errand|ada|e1"))
         itself = docket(engine).runs_key("errand|ada|e1")
         assert await mentions(redis, THREAD, "ada") == [itself.encode()]
@@ -597,6 +719,11 @@ async def done(engine: Engine, key: str) -> bool:
     return execution is not None and execution.state is ExecutionState.COMPLETED
 
 
+async def at_rest(engine: Engine, redis: Any) -> bool:
+    """Whether every task that was due has ended, and left what it leaves."""
+    return not await redis.xlen(docket(engine).stream_key)
+
+
 async def over(engine: Engine, key: str) -> bool:
     execution = await docket(engine).get_execution(key)
     return execution is None or execution.state is ExecutionState.COMPLETED
@@ -605,6 +732,16 @@ async def over(engine: Engine, key: str) -> bool:
 async def failed(engine: Engine, key: str) -> bool:
     execution = await docket(engine).get_execution(key)
     return execution is not None and execution.state is ExecutionState.FAILED
+
+
+async def given_again(engine: Engine, redis: Any, tasks: int) -> bool:
+    """Whether so many tasks were given out once more than they were begun; stands still for longer than a lease lasts."""
+    stream, group = docket(engine).stream_key, docket(engine).worker_group_name
+    given = await redis.xpending_range(stream, group, "-", "+", 10)
+    if sum(task["times_delivered"] > 1 for task in given) >= tasks:
+        return True
+    time.sleep(0.3)  # noqa: ASYNC251 (nothing else of this process shall run meanwhile)
+    return False
 
 
 async def put_back_after(engine: Engine, key: str, attempt: int) -> bool:
@@ -669,8 +806,10 @@ class SlowRater(EagerRater):
         super().__init__()
         self.reached = asyncio.Event()
         self.go_on = asyncio.Event()
+        self.times = 0
 
     async def rate(self, case: Case, answer: Answer) -> AsyncGenerator[Rating]:
+        self.times += 1
         self.reached.set()
         await self.go_on.wait()
         yield await final(super().rate(case, answer))

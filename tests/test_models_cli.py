@@ -36,7 +36,7 @@ class CommandLine:
 
     data: Path
     cache: Path
-    patience: float = 60.0
+    patience: float = 180.0
 
     def __call__(self, *words: object, stdin: str = "", **settings: str) -> Done:
         environment = {

@@ -51,7 +51,7 @@ async def in_a_channel(slack: SlackServer, who: User, room: Channel) -> str:
     await slack.until(lambda: slack.modal(who))
     values = {"question": {"question": "apple-task-scheduler"}, "where": {"where": "thread"}}
     await (await slack.submits(who, values=values)).acked
-    await slack.until(lambda: len(slack.said(room)) > 1, within=20)
+    await slack.until(lambda: len(slack.said(room)) > 1)
     return str(slack.said(room)[0]["ts"])
 
 
@@ -198,7 +198,7 @@ async def answered(slack: SlackServer, table: Table, where: Channel, thread: str
     count = len(table.said(where.id, thread))
     told = await slack.types(table.who, where, ANSWER, thread=thread)
     await told.acked
-    await table.hears(where.id, thread, count + 1, within=30)
+    await table.hears(where.id, thread, count + 1)
 
 
 async def test_the_report_the_answer_and_a_dispute_are_had_below_the_scorecard(
@@ -330,7 +330,7 @@ async def test_the_next_interview_is_begun_below_the_farewell(
     presses = await asyncio.gather(*(slack.presses(ana, dm, farewell, buttons.SURPRISE) for _ in range(2)))
     await asyncio.gather(*(press.acked for press in presses))
     assert "already" in await whispered(slack, ana)
-    (other,) = await slack.until(begun, within=20)
+    (other,) = await slack.until(begun)
     assert (await state(bot, dm, other)).settings.question != "apple-task-scheduler"
     assert len([m for m in slack.said(dm) if m.get("thread_ts") == m["ts"]]) == 1
 
@@ -342,7 +342,7 @@ async def test_in_a_channel_nothing_but_the_talk_is_seen_by_others(
     thread = await in_a_channel(slack, ana, room)
     await answered(slack, table, room, thread)
     await table.presses(room, thread, buttons.END)
-    card = await slack.until(lambda: table.offering(dm, None, buttons.REPORT), within=30)
+    card = await slack.until(lambda: table.offering(dm, None, buttons.REPORT))
     assert "Scorecard" in text_of(slack.messages(dm)[-1])
     await slack.until(lambda: not table.offering(room, thread, buttons.END))
     talk = len(slack.said(room, thread))
@@ -353,7 +353,7 @@ async def test_in_a_channel_nothing_but_the_talk_is_seen_by_others(
     point = pressable(view)["point"]["options"][0]["value"]
     values = {"point": {"point": point}, "argument": {"argument": "I did say what happens to stale writes."}}
     await (await slack.submits(ana, values=values)).acked
-    await slack.until(lambda: table.offering(dm, None, buttons.REPORT) > card, within=30)
+    await slack.until(lambda: table.offering(dm, None, buttons.REPORT) > card)
     again = table.offering(dm, None, buttons.REPORT)
     assert re.search(r"\d+ %.*\d+ %", text_of(slack.said(dm)[-2]))
     await (await slack.presses(ana, dm, again, buttons.ANSWER)).acked

@@ -57,9 +57,9 @@ async def opened(slack: SlackServer, channel: Channel, count: int = 1) -> str:
     def roots() -> list[str]:
         return [m["ts"] for m in slack.said(channel) if m.get("thread_ts") == m["ts"]]
 
-    await slack.until(lambda: len(roots()) >= count, within=20)
+    await slack.until(lambda: len(roots()) >= count)
     thread = roots()[count - 1]
-    await slack.until(lambda: len(slack.said(channel, thread)) > 1, within=20)
+    await slack.until(lambda: len(slack.said(channel, thread)) > 1)
     return thread
 
 
@@ -248,7 +248,7 @@ async def test_after_the_end_come_score_history_answer_dispute_and_the_close(
     assert "can't be taken up again" in text_of(asked)
     assert not table.offering(dm, thread, buttons.REPORT)
     await (await slack.presses(ana, dm, slack.ephemerals(ana)[-1]["ts"], buttons.END)).acked
-    await slack.until(lambda: table.offering(dm, thread, buttons.REPORT), within=30)
+    await slack.until(lambda: table.offering(dm, thread, buttons.REPORT))
     heard = len(table.said(dm.id, thread))
     for late in ("hint", "time", "next", "pause", "resume", "repeat"):
         assert "The interview is over" in (await told(slack, ana, late))["text"]
@@ -264,13 +264,13 @@ async def test_after_the_end_come_score_history_answer_dispute_and_the_close(
     def cards() -> list[Json]:
         return [m for m in slack.said(dm) if "thread_ts" not in m and "Scorecard" in text_of(m)]
 
-    await slack.until(cards, within=20)
+    await slack.until(cards)
     await told(slack, ana, "end")
     await slack.until(lambda: table.offering(dm, thread, buttons.SURPRISE))
     assert (await told(slack, ana, "end"))["text"] == NO_INTERVIEW
     # What is closed can still be read and shown, and no more than that.
     await told(slack, ana, "score")
-    await slack.until(lambda: len(cards()) == 2, within=20)
+    await slack.until(lambda: len(cards()) == 2)
     assert set(pressable(cards()[1])) == {buttons.REPORT, buttons.SHARE, buttons.FEEDBACK}
 
 

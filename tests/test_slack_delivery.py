@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +14,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.settings import Settings
 from bot.slack import buttons as row
 from bot.slack.rendering import outgoing
-from bot.wiring import Interviewer
 from interviewer.model import Phase, Speaker, Turn
 from interviewer.ports import Post
-from interviewer.questions import Bank
 from interviewer.store import RedisStore
 from tests.fakes import wait_until
-from tests.openai_server import OpenAIServer, Reply, Request, Script, sensible
+from tests.openai_server import Reply
 from tests.slack import Json, SlackServer, User, buttons, text_of
-from tests.slack_bot import Seat, Table, bank, interviewer, known_by, over_socket, settings, words_of
+from tests.slack_bot import Model, Seat, Table, known_by, over_socket, settings, spoken, words_of
 
 ROOT = Path(__file__).parent.parent
 SAID = "I would keep a reference of our own with every charge, so that a retry finds the first one."
@@ -115,7 +112,7 @@ async def test_a_scorecard_whose_picture_is_refused_comes_without_it_and_with_ev
     await told.acked
     await slack.until(lambda: len(seat.heard) > before)
     slack.fail("chat.postMessage", "invalid_blocks")
-    ts = await slack.until(lambda: Table(slack, seat.who).offering(seat.channel, seat.thread, row.REPORT), within=30)
+    ts = await slack.until(lambda: Table(slack, seat.who).offering(seat.channel, seat.thread, row.REPORT))
     card = next(m for m in seat.heard if m["ts"] == ts)
     assert "image" not in {block["type"] for block in card["blocks"]}
     assert "your message" in text_of(card)
@@ -224,51 +221,6 @@ async def test_without_leave_to_write_a_reply_is_dropped_and_that_is_logged(
 # --- streams ---
 
 
-@dataclass
-class Model:
-    """A language model, what it says, and an interviewer who uses it."""
-
-    url: str
-    leads: Interviewer
-    known: Bank
-    script: Script = sensible
-
-    def settings(self, slack: SlackServer, cache: Path) -> Settings:
-        return settings(slack, cache, **spoken(self.url))
-
-
-def spoken(url: str) -> dict[str, Any]:
-    return {"openai_base_url": url, "openai_api_key": "sk-test", "interview_model": "openai:scripted"}
-
-
-@pytest.fixture(scope="module")
-def shared(embeddings: Path) -> Generator[Model]:
-    def answered(request: Request) -> Reply:
-        return model.script(request)
-
-    with OpenAIServer(answered) as server:
-        known = bank()
-        chosen = Settings(MOCKINGBIRD_CACHE=embeddings, **spoken(server.url))  # pyright: ignore[reportCallIssue]
-        model = Model(server.url, interviewer(chosen, known), known)
-        yield model
-
-
-@pytest.fixture
-def model(shared: Model) -> Generator[Model]:
-    yield shared
-    shared.script = sensible
-
-
-def listening(**how: Any) -> Script:
-    """A model that speaks at once and listens like this: a reply that is said as it comes is held back for so long."""
-
-    def script(request: Request) -> Reply:
-        reply = sensible(request)
-        return Reply(reply.text, **how) if request.schema else reply
-
-    return script
-
-
 @pytest.fixture
 async def spoken_to(
     slack: SlackServer, ana: User, redis_url: str, embeddings: Path, model: Model
@@ -280,17 +232,20 @@ async def spoken_to(
 
 async def streaming(slack: SlackServer) -> tuple[str, str]:
     """The channel and the ts of the message that is being streamed."""
-    stream = (await slack.until(lambda: slack.open_streams, within=20))[0]
+    stream = (await slack.until(lambda: slack.open_streams))[0]
     return stream.channel, stream.ts
 
 
 async def test_a_reply_is_streamed_and_ends_as_one_message_with_its_buttons(
     slack: SlackServer, spoken_to: Seat, model: Model
 ) -> None:
-    model.script = listening(delay=0.3)
+    model.reads_slowly()
     before = len(spoken_to.heard)
-    said = await spoken_to.says(SAID)
-    await slack.until(lambda: spoken_to.pressable == [said["ts"]])
+    await spoken_to.types(SAID)
+    _, ts = await streaming(slack)
+    model.go_on.set()
+    await slack.until(lambda: spoken_to.pressable == [ts])
+    said = spoken_to.heard[before]
     (started,) = slack.calls("chat.startStream")
     assert started.answer["ts"] == said["ts"]
     assert started.args["markdown_text"].strip()[:40] in text_of(said)
@@ -303,23 +258,25 @@ async def test_a_reply_is_streamed_and_ends_as_one_message_with_its_buttons(
 async def test_a_stream_that_expires_becomes_the_reply_all_the_same(
     slack: SlackServer, spoken_to: Seat, model: Model
 ) -> None:
-    model.script = listening(delay=1.5)
+    model.reads_slowly()
     before = len(spoken_to.heard)
     await spoken_to.types(SAID)
     channel, ts = await streaming(slack)
     slack.expire_stream(channel, ts)
+    model.go_on.set()
     await slack.until(lambda: spoken_to.pressable == [ts])
     assert len(spoken_to.heard) == before + 1
     assert each_once(spoken_to)
 
 
 async def test_a_stream_that_somebody_deletes_is_said_anew(slack: SlackServer, spoken_to: Seat, model: Model) -> None:
-    model.script = listening(delay=1.5)
+    model.reads_slowly()
     before = len(spoken_to.heard)
     await spoken_to.types(SAID)
     channel, ts = await streaming(slack)
     slack.expire_stream(channel, ts)
     await (await slack.deletes(channel, ts)).acked
+    model.go_on.set()
     await slack.until(lambda: len(spoken_to.heard) == before + 1 and spoken_to.pressable == [spoken_to.heard[-1]["ts"]])
     assert spoken_to.heard[-1]["ts"] != ts
     assert each_once(spoken_to)
@@ -328,21 +285,27 @@ async def test_a_stream_that_somebody_deletes_is_said_anew(slack: SlackServer, s
 async def test_a_stream_that_slack_fails_to_stop_is_stopped_later(
     slack: SlackServer, spoken_to: Seat, model: Model
 ) -> None:
-    model.script = listening(delay=0.5)
+    model.reads_slowly()
     slack.fail("chat.stopStream", status=500)
     before = len(spoken_to.heard)
-    said = await spoken_to.says(SAID)
-    await slack.until(lambda: spoken_to.pressable == [said["ts"]])
+    await spoken_to.types(SAID)
+    _, ts = await streaming(slack)
+    model.go_on.set()
+    await slack.until(lambda: spoken_to.pressable == [ts])
     assert slack.open_streams == []
     assert len(spoken_to.heard) == before + 1
 
 
 async def test_where_slack_does_not_stream_it_is_asked_once(slack: SlackServer, spoken_to: Seat, model: Model) -> None:
-    model.script = listening(delay=0.3)
     slack.fail("chat.startStream", "unknown_method", times=100)
     for _ in range(2):
-        said = await spoken_to.says(SAID)
-        assert row.HINT in buttons(said)
+        model.reads_slowly()
+        before = len(spoken_to.heard)
+        await spoken_to.types(SAID)
+        coming = (await slack.until(lambda before=before: spoken_to.heard[before:]))[0]
+        model.go_on.set()
+        await slack.until(lambda coming=coming: spoken_to.pressable == [coming["ts"]])
+        assert row.HINT in buttons(spoken_to.heard[-1])
     assert len(slack.calls("chat.startStream")) == 1
     assert each_once(spoken_to)
 
@@ -350,7 +313,7 @@ async def test_where_slack_does_not_stream_it_is_asked_once(slack: SlackServer, 
 async def test_slacks_stop_button_takes_the_reply_back_and_leaves_the_question_open(
     slack: SlackServer, spoken_to: Seat, model: Model, redis_store: RedisStore
 ) -> None:
-    model.script = listening(hang=True)
+    model.reads(hang=True)
     before = len(spoken_to.heard)
     await spoken_to.types(SAID)
     _, ts = await streaming(slack)
@@ -360,7 +323,7 @@ async def test_slacks_stop_button_takes_the_reply_back_and_leaves_the_question_o
     assert any(word in text_of(short).lower() for word in ("stopped", "hold my reply"))
     assert slack.open_streams == []
     assert slack.statuses(spoken_to.channel, spoken_to.thread)[-1] == ""
-    model.script = sensible
+    model.recovers()
     await spoken_to.says("Every request carries it, and the provider remembers it for a day.")
     assert len(spoken_to.heard) == before + 2
     assert (await words_of(redis_store, spoken_to))[0][1] == SAID
@@ -427,7 +390,7 @@ class Bot:
                 stderr=errors,
             )
             try:
-                await self.slack.until(lambda: self.slack.connections > greeted, within=30)
+                await self.slack.until(lambda: self.slack.connections > greeted)
                 yield running
             finally:
                 if running.returncode is None:
@@ -453,11 +416,11 @@ async def test_a_bot_that_is_killed_between_posting_and_noting_it_posts_once(
             before = len(seat.heard)
             gate.then["chat.postMessage"] = first.kill
             await seat.types(SAID)
-            await slack.until(lambda: len(seat.heard) == before + 1, within=20)
+            await slack.until(lambda: len(seat.heard) == before + 1)
             assert await first.wait() == -signal.SIGKILL
         assert not await nothing_waits(redis_store)
         async with bot.runs(SLACK_API_URL=api):
-            await wait_until(lambda: nothing_waits(redis_store), 30)
+            await wait_until(lambda: nothing_waits(redis_store))
             # The buttons of what the dead one said are pressed, and work.
             assert "minutes" in text_of(await seat.presses(row.TIME))
     assert len(seat.heard) == before + 2
@@ -467,9 +430,11 @@ async def test_a_bot_that_is_killed_between_posting_and_noting_it_posts_once(
 
 
 async def test_a_bot_that_is_killed_while_it_listens_answers_when_it_is_back(
-    slack: SlackServer, ana: User, bot: Bot, redis_store: RedisStore, redis: Any
+    slack: SlackServer, ana: User, bot: Bot, redis_store: RedisStore, redis: Any, model: Model
 ) -> None:
-    async with bot.runs() as first:
+    variables = {name.upper(): value for name, value in spoken(model.url).items()}
+    model.script = lambda _: Reply(hang=True)
+    async with bot.runs(**variables) as first:
         seat = await Table(slack, ana).sits_down()
         await wait_until(lambda: nothing_waits(redis_store))
         before = len(seat.heard)
@@ -482,8 +447,9 @@ async def test_a_bot_that_is_killed_while_it_listens_answers_when_it_is_back(
         first.kill()
         await first.wait()
     assert await words_of(redis_store, seat) == []
-    async with bot.runs():
-        await seat.hears(before, within=30)
+    model.recovers()
+    async with bot.runs(**variables):
+        await seat.hears(before)
         await slack.redeliver(told)
         assert "minutes" in text_of(await seat.presses(row.TIME))
     assert await words_of(redis_store, seat) == [(told.ts, SAID)]
@@ -495,7 +461,7 @@ async def test_what_a_killed_bot_was_saying_is_said_once_from_the_beginning(
     slack: SlackServer, ana: User, bot: Bot, redis_store: RedisStore, model: Model
 ) -> None:
     variables = {name.upper(): value for name, value in spoken(model.url).items()}
-    model.script = listening(hang=True)
+    model.reads(hang=True)
     async with bot.runs(**variables) as first:
         seat = await Table(slack, ana).sits_down()
         before = len(seat.heard)
@@ -508,9 +474,9 @@ async def test_what_a_killed_bot_was_saying_is_said_once_from_the_beginning(
         await wait_until(noted)
         first.kill()
         await first.wait()
-    model.script = listening(delay=0.3)
+    model.recovers()
     async with bot.runs(**variables):
-        await slack.until(lambda: len(seat.pressable) == 1 and seat.pressable[0] > ts, within=30)
+        await slack.until(lambda: len(seat.pressable) == 1 and seat.pressable[0] > ts)
     assert len(seat.heard) == before + 1
     assert slack.open_streams == []
     assert each_once(seat)

@@ -60,7 +60,7 @@ async def answered(slack: SlackServer, table: Table, thread: str) -> None:
     dm = slack.dm(table.who).id
     count = len(table.said(dm, thread))
     await (await slack.types(table.who, None, ANSWER, thread=thread)).acked
-    await table.hears(dm, thread, count + 1, within=30)
+    await table.hears(dm, thread, count + 1)
 
 
 # --- what is shown --------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ async def test_an_interview_is_chosen_or_drawn_by_lot_from_there(slack: SlackSer
         # Pressed twice by somebody who saw nothing happen yet.
         await (await slack.presses_in_home(ana, buttons.SURPRISE)).acked
     dm = slack.dm(ana)
-    await slack.until(lambda: [m for m in slack.said(dm) if buttons.HINT in pressable(m)], within=20)
+    await slack.until(lambda: [m for m in slack.said(dm) if buttons.HINT in pressable(m)])
     await slack.until(lambda: [m for m in slack.said(dm) if "already" in text_of(m)])
     assert len([m for m in slack.said(dm) if m.get("thread_ts") == m["ts"]]) == 1
 
@@ -150,7 +150,7 @@ async def test_past_interviews_are_there_with_their_scores_and_their_scorecards(
     def cards() -> list[Json]:
         return [m for m in slack.said(dm) if "thread_ts" not in m and "Scorecard" in text_of(m)]
 
-    (card,) = await slack.until(cards, within=20)
+    (card,) = await slack.until(cards)
     assert buttons.REPORT in pressable(card)
     await slack.until(lambda: [m for m in slack.said(dm) if "already" in text_of(m)])
     assert len(cards()) == 1

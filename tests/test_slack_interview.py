@@ -106,7 +106,7 @@ async def ends(seat: Seat) -> Any:
     """End the interview; the scorecard."""
     said = len(seat.heard)
     await (await seat.slack.presses(seat.who, seat.channel, seat.pressable[-1], row.END)).acked
-    await seat.slack.until(lambda: len(seat.heard) == said + 2, within=30)
+    await seat.slack.until(lambda: len(seat.heard) == said + 2)
     card = seat.heard[-1]
     await seat.slack.until(lambda: seat.pressable == [card["ts"]])
     return card
@@ -119,7 +119,7 @@ async def disputes(seat: Seat, point: str, argument: str) -> Any:
     said = len(seat.heard)
     argued = {views.POINT: point, views.ARGUMENT: argument}
     await (await seat.slack.submits(seat.who, None, {name: {name: value} for name, value in argued.items()})).acked
-    await seat.slack.until(lambda: len(seat.heard) == said + 2, within=30)
+    await seat.slack.until(lambda: len(seat.heard) == said + 2)
     await seat.slack.until(lambda: seat.pressable == [seat.heard[-1]["ts"]])
     return seat.heard[said]
 
@@ -162,7 +162,7 @@ async def test_an_interview_in_a_channel_keeps_its_scorecard_out_of_it(
         case = known_by(embeddings)[1].case(QUESTION)
         await seat.says(case.guide.rubric[0].exemplars[0])
         await (await slack.presses(ana, team, seat.pressable[-1], row.END)).acked
-        ts = await slack.until(lambda: Table(slack, ana).offering(dm, None, row.REPORT), within=30)
+        ts = await slack.until(lambda: Table(slack, ana).offering(dm, None, row.REPORT))
         card = next(m for m in slack.said(dm) if m["ts"] == ts)
         assert "your message" in text_of(card)
         await slack.until(lambda: seat.pressable == [])

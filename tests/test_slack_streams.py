@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Generator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,6 @@ import pytest
 from bot.letters import KEPT, SENT
 from bot.people import sitting
 from bot.picture import picture
-from bot.settings import Settings
 from bot.slack import buttons as row
 from bot.slack.cards import UNDRAWN
 from bot.slack.clients import LONGEST_WAIT, Clients
@@ -23,18 +22,15 @@ from bot.slack.presence import Presence
 from bot.slack.rendering import plainly
 from bot.slack.service import Slack
 from bot.slack.streams import Streams
-from bot.wiring import Interviewer
 from interviewer.memory import MemoryStore
 from interviewer.model import MoveKind, Phase, Speaker, Turn
 from interviewer.ports import Post
-from interviewer.questions import Bank
 from interviewer.scoring import scorecard
 from interviewer.store import RedisStore
 from tests.cases import CASE, Drive
 from tests.fakes import wait_until
-from tests.openai_server import OpenAIServer, Reply, Request, Script, sensible
 from tests.slack import SlackServer, User, buttons, text_of
-from tests.slack_bot import SWIFT, Seat, Table, bank, interviewer, known_by, over_socket, settings, words_of
+from tests.slack_bot import SWIFT, Model, Seat, Table, known_by, over_socket, settings, words_of
 from tests.test_engine import mentions
 
 SAID = "I would keep a reference of our own with every charge, so that a retry finds the first one."
@@ -45,54 +41,9 @@ DOCKET = b"mockingbird:runs:"
 # --- with a language model ---
 
 
-@dataclass
-class Model:
-    """A language model, what it says, and an interviewer who uses it."""
-
-    url: str
-    leads: Interviewer
-    known: Bank
-    script: Script = sensible
-
-    def settings(self, slack: SlackServer, cache: Path) -> Settings:
-        return settings(slack, cache, **spoken(self.url))
-
-
-def spoken(url: str) -> dict[str, Any]:
-    return {"openai_base_url": url, "openai_api_key": "sk-test", "interview_model": "openai:scripted"}
-
-
-@pytest.fixture(scope="module")
-def shared(embeddings: Path) -> Generator[Model]:
-    def answered(request: Request) -> Reply:
-        return model.script(request)
-
-    with OpenAIServer(answered) as server:
-        known = bank()
-        chosen = Settings(MOCKINGBIRD_CACHE=embeddings, **spoken(server.url))  # pyright: ignore[reportCallIssue]
-        model = Model(server.url, interviewer(chosen, known), known)
-        yield model
-
-
-@pytest.fixture
-def model(shared: Model) -> Generator[Model]:
-    yield shared
-    shared.script = sensible
-
-
-def listening(**how: Any) -> Script:
-    """A model that speaks at once and listens like this: a reply that is said as it comes is held back for so long."""
-
-    def script(request: Request) -> Reply:
-        reply = sensible(request)
-        return Reply(reply.text, **how) if request.schema else reply
-
-    return script
-
-
 async def streaming(slack: SlackServer) -> str:
     """The ts of the message that is being streamed."""
-    return (await slack.until(lambda: slack.open_streams, within=20))[0].ts
+    return (await slack.until(lambda: slack.open_streams))[0].ts
 
 
 def pumps() -> list[str]:
@@ -119,7 +70,7 @@ async def test_who_is_forgotten_while_a_reply_is_streamed_leaves_nothing(
     environment = model.settings(slack, embeddings)
     async with over_socket(environment, redis_url, model.leads, model.known) as bot:
         seat = await Table(slack, ana).sits_down()
-        model.script = listening(hang=True)
+        model.reads(hang=True)
         await seat.types(SAID)
         ts = await streaming(slack)
         if works:
@@ -138,9 +89,11 @@ async def test_who_is_forgotten_while_slack_is_slow_to_stop_a_stream_leaves_none
     environment = model.settings(slack, embeddings)
     async with over_socket(environment, redis_url, model.leads, model.known) as bot:
         seat = await Table(slack, ana).sits_down()
-        model.script = listening(delay=0.5)
+        model.reads_slowly()
         slack.fail("chat.stopStream", status=429, retry_after=1)
         await seat.types(SAID)
+        await streaming(slack)
+        model.go_on.set()
         await slack.until(lambda: slack.calls("chat.stopStream"))
         assert slack.open_streams
         await bot.engine.forget(person(ana.team, ana.id))
@@ -154,14 +107,14 @@ async def test_a_reply_that_a_draining_worker_was_streaming_is_said_once_by_the_
     async with over_socket(environment, redis_url, model.leads, model.known) as bot:
         seat = await Table(slack, ana).sits_down()
         before = len(seat.heard)
-        model.script = listening(hang=True)
+        model.reads(hang=True)
         told = await seat.types(SAID)
         await streaming(slack)
         await bot.engine.drain(within=0.05)
         assert slack.open_streams == []
         assert pumps() == []
         assert len(seat.heard) == before
-    model.script = sensible
+    model.recovers()
     async with over_socket(environment, redis_url, model.leads, model.known):
         await seat.hears(before)
         await slack.until(lambda: seat.pressable == [seat.heard[-1]["ts"]])
@@ -178,10 +131,11 @@ async def test_where_slack_does_not_stream_one_message_is_posted_and_becomes_the
         slack.fail("chat.startStream", "unknown_method", times=100)
         for text in (SAID, "Every request carries it, and the provider remembers it for a day."):
             before, posts = len(seat.heard), len(slack.calls("chat.postMessage"))
-            model.script = listening(delay=1.0)
+            model.reads_slowly()
             await seat.types(text)
-            told = await slack.until(lambda before=before: seat.heard[before:], within=20)
+            told = await slack.until(lambda before=before: seat.heard[before:])
             assert row.HINT not in buttons(told[0]), "it is not all there yet"
+            model.go_on.set()
             await slack.until(lambda told=told: seat.pressable == [told[0]["ts"]])
             assert len(seat.heard) == before + 1
             assert len(slack.calls("chat.postMessage")) == posts + 1
@@ -197,7 +151,7 @@ async def test_slacks_stop_button_is_there_while_a_reply_is_prepared_and_no_long
         await slack.until(lambda: slack.session(seat.channel, seat.thread) == "active")
         await seat.types(SAID)
         await slack.until(lambda: sessions(slack) == ["active", "processing", "active"])
-        model.script = listening(hang=True)
+        model.reads(hang=True)
         before = len(seat.heard)
         await seat.types("Every request carries it.")
         ts = await streaming(slack)
@@ -358,7 +312,9 @@ async def test_a_call_that_slack_wants_to_come_much_later_is_left_to_the_next_tr
     before = len(seat.heard)
     slack.fail("chat.postMessage", status=429, retry_after=int(LONGEST_WAIT) + 1)
     await seat.types(SAID)
-    await slack.until(lambda: len(seat.heard) == before + 1, within=LONGEST_WAIT - 5)
+    await slack.until(lambda: len(seat.heard) == before + 1)
+    refused, taken = slack.calls("chat.postMessage")[-2:]
+    assert taken.at - refused.at < LONGEST_WAIT
     assert "minutes" in text_of(await seat.presses(row.TIME))
     assert len(seat.heard) == before + 2
     assert seat.heard[-2]["metadata"]["event_payload"]["key"] != seat.heard[-1]["metadata"]["event_payload"]["key"]
@@ -373,7 +329,7 @@ async def test_a_scorecard_waits_for_its_picture_a_while_and_does_without_it_but
             file.looks = looks
         return bool(slack.files)
 
-    slowing = asyncio.create_task(slack.until(slowed, within=30))
+    slowing = asyncio.create_task(slack.until(slowed))
     card = await Table(slack, seat.who).ends(seat.thread)
     await slowing
     message = next(m for m in seat.heard if m["ts"] == card)
@@ -391,7 +347,7 @@ async def test_every_picture_of_a_scorecard_has_the_day_its_interview_began_wher
     await redis.lset(f"mb:{{t:{seat.name}}}:log", 0, json.dumps(line))
     await Table(slack, seat.who).ends(seat.thread)
     await (await slack.slash(seat.who, None, "/interview", "score")).acked
-    await slack.until(lambda: len(slack.files) == 2 and slack.files[1].complete, within=20)
+    await slack.until(lambda: len(slack.files) == 2 and slack.files[1].complete)
     found = await sitting(bot.store, known_by(embeddings)[1], seat.name)
     assert found
     assert found.card

@@ -192,7 +192,7 @@ async def test_an_interview_is_held_over_http(slack: SlackServer, address: str, 
     found = await slack.suggests(ana, "question", "scheduler")
     assert found[0]["value"] == "apple-task-scheduler"
     await (await slack.submits(ana, values={"question": {"question": found[0]["value"]}})).acked
-    await slack.until(lambda: len(slack.said(dm)) > 1, within=20)
+    await slack.until(lambda: len(slack.said(dm)) > 1)
     thread = slack.said(dm)[0]["ts"]
     await table.presses(dm, thread, buttons.TIME)
     await table.hears(dm.id, thread, 3)
@@ -349,7 +349,7 @@ async def exchanged_until_the_end(slack: SlackServer, ana: User, running: asynci
     await table.presses(dm, thread, buttons.HINT)
     await slack.until(lambda: [call for call in slack.calls("chat.postMessage") if call.answer == 429])
     running.send_signal(signal.SIGTERM)
-    out, errors = await asyncio.wait_for(running.communicate(), 40)
+    out, errors = await asyncio.wait_for(running.communicate(), 60)
     assert (running.returncode, errors.decode()) == (0, "")
     assert len(table.said(dm.id, thread)) == 3
     assert "How many tasks" not in out.decode()
@@ -359,7 +359,7 @@ async def test_over_socket_mode_a_process_drains_and_exits_when_it_is_told(
     slack: SlackServer, tmp_path: Path, embeddings: Path, ana: User
 ) -> None:
     async with process(slack, tmp_path, embeddings, "slack") as running:
-        await slack.until(lambda: slack.connections, within=30)
+        await slack.until(lambda: slack.connections)
         await exchanged_until_the_end(slack, ana, running)
         assert slack.connections == 0
 
@@ -373,7 +373,7 @@ async def test_over_http_a_process_drains_and_exits_when_it_is_told(
     # What is set for many workspaces is no reason to refuse, or to install anything, where there is one token.
     creds = {name: value for name, value in slack.environment().items() if "CLIENT" in name}
     async with process(slack, tmp_path, embeddings, "web", "--port", port, **creds) as running:
-        await wait_until(lambda: well(http, address), within=30)
+        await wait_until(lambda: well(http, address))
         assert (await got(http, f"{address}/slack/install"))[0] == 404
         await exchanged_until_the_end(slack, ana, running)
 
@@ -403,7 +403,7 @@ async def test_what_keeps_it_from_starting_is_one_sentence_that_says_what_to_do(
     slack: SlackServer, tmp_path: Path, embeddings: Path, command: str, missing: dict[str, str], said: str
 ) -> None:
     async with process(slack, tmp_path, embeddings, command, **missing) as running:
-        _, errors = await asyncio.wait_for(running.communicate(), 40)
+        _, errors = await asyncio.wait_for(running.communicate(), 60)
         assert running.returncode == 2, errors.decode()
         assert said in " ".join(errors.decode().split())
         assert "Traceback" not in errors.decode()

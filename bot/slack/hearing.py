@@ -1,5 +1,6 @@
 """Owns what becomes of a message from Slack: an answer where its author is being interviewed, else a wish, else a hello."""
 
+import asyncio
 import time
 
 from bot.commands import addressed
@@ -140,8 +141,9 @@ class Hearing:
 
     async def _receive(self, said: Said, thread: str) -> None:
         """Show that a message has arrived, and that it is being read."""
-        await self._presence.eyes(said.team, said.channel, said.ts)
-        await self._presence.thinking(place(thread))
+        # At once: a status that waited for the eyes might be set when the reply is there already, and stay.
+        eyes, thinking = self._presence.eyes(said.team, said.channel, said.ts), self._presence.thinking(place(thread))
+        await asyncio.gather(eyes, thinking)
 
 
 def _who(said: Said) -> Who:

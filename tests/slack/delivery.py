@@ -1,7 +1,7 @@
 """How the app is told what happened: over its Socket Mode connections, or by signed requests to its URL.
 
-Each telling is a `Delivery`. Awaiting its `acked` gives the app's answer; a delivery that was never answered within ten
-seconds, or answered with something Slack can't use, is an AssertionError there.
+Each telling is a `Delivery`. Awaiting its `acked` gives the app's answer, and how long it took; a delivery that is never
+answered, or answered with something Slack can't use, is an AssertionError there.
 """
 
 import asyncio
@@ -20,9 +20,7 @@ from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
 from tests.slack.people import Json, Refused
-from tests.slack.world import World
-
-PATIENCE = 10.0
+from tests.slack.world import PATIENCE, World
 
 
 class Ack(NamedTuple):

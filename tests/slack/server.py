@@ -31,7 +31,7 @@ from tests.slack.people import (
     Workspace,
 )
 from tests.slack.web_api import WebApi
-from tests.slack.world import World
+from tests.slack.world import PATIENCE, World
 
 Seen = TypeVar("Seen")
 MEGABYTES = 1024 * 1024
@@ -270,7 +270,7 @@ class SlackServer:
         target: ResponseUrl = self._world.response_urls[delivery.payload["response_url"].rpartition("/")[2]]
         return target.posted
 
-    async def until(self, condition: Callable[[], Seen | None], within: float = 10) -> Seen:
+    async def until(self, condition: Callable[[], Seen | None], within: float = PATIENCE) -> Seen:
         """What `condition` gives once it is true. Raises AssertionError, with all that was said and called, after `within`
         seconds. It is looked at after every change here, and only then."""
         return await self._world.until(condition, within)

@@ -27,6 +27,9 @@ from tests.slack.people import (
 from tests.slack.reading import text_of
 
 TRIGGER_SECONDS = 3.0
+PATIENCE = 60.0
+"""Seconds after which what is waited for is not expected any more, by nobody: a busy machine may take long, and a test that
+passes waits for what happens and no longer."""
 Seen = TypeVar("Seen")
 
 
@@ -209,7 +212,7 @@ class World:
         self._change.set()
         self._change = asyncio.Event()
 
-    async def until(self, condition: Callable[[], Seen | None], within: float = 10) -> Seen:
+    async def until(self, condition: Callable[[], Seen | None], within: float = PATIENCE) -> Seen:
         """What `condition` gives once it is true; looked at after every change. Raises AssertionError after `within` seconds."""
         try:
             async with asyncio.timeout(within):
