@@ -46,8 +46,8 @@ A_WHILE = ExponentialRetry(attempts=12, minimum_delay=timedelta(seconds=1), maxi
 """Some six minutes in all."""
 REGULARLY = Perpetual(every=timedelta(minutes=5), automatic=True)
 THIS = CurrentExecution()
-SLOW = 0.1
-"""Seconds for which admitting may take until its turn is added once more: the first may have come and gone."""
+SLOW = 0.5
+"""The share of the wait that admitting a message may take until its turn is added once more: the first may come too early."""
 LEAVING = 5.0
 """Seconds that a cancelled turn has to end before what it works on is deleted; a dead worker's never does."""
 ASKING = 10.0
@@ -156,7 +156,7 @@ class Engine:
         # A turn that is not due yet may be added while its message is being admitted; should it come first, it finds nothing.
         began = time.monotonic()
         new, _ = await asyncio.gather(admit(), add())
-        if time.monotonic() - began > min(wait, SLOW):
+        if time.monotonic() - began > SLOW * wait:
             await self._wake(inbound.thread)
         return new
 
