@@ -1,8 +1,10 @@
 """The offline rater with its real models: what it credits, what it asks about, and what nobody can talk it into."""
 
 import asyncio
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from interviewer.model import Answer, Case, Fact, Guide, Intent, PointRating, Po
 from interviewer.ports import final
 from interviewer.questions import data_root, load_bank
 from interviewer.raters.contrasts import read_contrasts
-from interviewer.raters.embedding import LazyEncoder, Vectors, encoders
+from interviewer.raters.embedding import Encoder, LazyEncoder, Matrix, Vectors, encoders
 from interviewer.raters.language import sentences
 from interviewer.raters.leaning import Leaning
 from interviewer.raters.offline import MAX_SENTENCES, OfflineRater
@@ -102,6 +104,37 @@ LEASE = (
     "A worker only borrows a job for thirty seconds and has to keep renewing, "
     "and if it dies the loan runs out and another takes over."
 )
+
+
+class Held:
+    """An encoder that stops in the middle of a guide until it may go on."""
+
+    def __init__(self, encoder: Encoder, at: str) -> None:
+        self.name, self.load = encoder.name, encoder.load
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self._encoder, self._at = encoder, at
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        if self._at in texts:
+            self.reached.set()
+            self.go_on.wait()
+        return self._encoder.encode(texts)
+
+
+def test_nobody_waits_for_the_guide_of_another_question(embeddings: Path, scheduler: Case, shortener: Case) -> None:
+    unknown = replace(shortener, question=replace(shortener.question, id=""))  # without a name it is not kept on disk
+    held = [Held(encoder, shortener.guide.rubric[0].statement) for encoder in encoders()]
+    rater = OfflineRater(embeddings, held)
+    with ThreadPoolExecutor() as threads:
+        try:
+            preparing = threads.submit(rater.prepare, unknown)
+            assert held[0].reached.wait(60)
+            rating = threads.submit(rater.judge, scheduler, Answer(LEASE)).result(timeout=60)
+            assert "lease-expiry" in credited(rating)
+            assert not preparing.done()
+        finally:
+            for each in held:
+                each.go_on.set()
 
 
 def test_a_point_that_is_said_is_covered_with_the_candidates_own_words(rater: OfflineRater, scheduler: Case) -> None:

