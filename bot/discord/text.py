@@ -8,7 +8,6 @@ which cannot be seen, parts what Discord would read together. Whoever sends a me
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,6 +19,7 @@ from markdown_it.token import Token
 from bot.chunks import split
 from bot.debrief import one_line
 from bot.fitting import shortened
+from bot.prose import spans
 from bot.text import clean
 
 MESSAGE = 2_000
@@ -282,7 +282,7 @@ def _cells(row: str) -> list[str]:
 
 def _inline(text: str) -> str:
     """A paragraph's words: a line that ends nowhere in particular goes on."""
-    shown = "".join(_code(part) if code else _prose(part) for part, code in _spans(text))
+    shown = "".join(_code(part) if code else _prose(part) for part, code in spans(text))
     return LINE_START.sub(r"\1\2\\", _inert(shown))
 
 
@@ -328,27 +328,3 @@ def _code(span: str) -> str:
         return f"`{body}`"
     body = re.sub("`{2,}", _parted, body.strip(" "))
     return f"`` {body} ``"
-
-
-def _spans(paragraph: str) -> Iterator[tuple[str, bool]]:
-    """A paragraph taken apart into prose and `code` (True), as CommonMark pairs its backticks where there are no links."""
-    runs = [found.span() for found in re.finditer("`+", paragraph)]
-    alike: dict[int, list[int]] = {}
-    for number, (start, end) in enumerate(runs):
-        alike.setdefault(end - start, []).append(number)
-    done = number = 0
-    while number < len(runs):
-        start, end = runs[number]
-        slash = start
-        while slash > done and paragraph[slash - 1] == "\\":
-            slash -= 1
-        start += (start - slash) % 2  # \` is a backtick and no mark
-        later = alike.get(end - start, [])
-        at = bisect_right(later, number)
-        number += 1
-        if start < end and at < len(later):
-            close = runs[later[at]][1]
-            yield paragraph[done:start], False
-            yield paragraph[start:close], True
-            done, number = close, later[at] + 1
-    yield paragraph[done:], False

@@ -6,7 +6,7 @@ otherwise read together, and what is shown stays the same to the eye.
 """
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from slack_sdk.models.blocks import MarkdownBlock
 
 from bot.chunks import split, whole_characters
+from bot.prose import spans
 from bot.text import clean
 
 BLOCK = 11_000
@@ -192,35 +193,11 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
         yield "".join(lines[done:start]), False
         body = "".join(lines[start:end])
         if token.type == "inline":
-            yield from _spans(body)
+            yield from spans(body)
         else:
             yield body, True
         done = end
     yield "".join(lines[done:]), False
-
-
-def _spans(paragraph: str) -> Iterator[tuple[str, bool]]:
-    """A paragraph taken apart into prose and `code`, as CommonMark pairs its backticks where there are no links."""
-    runs = [found.span() for found in re.finditer("`+", paragraph)]
-    alike: dict[int, list[int]] = {}
-    for number, (start, end) in enumerate(runs):
-        alike.setdefault(end - start, []).append(number)
-    done = number = 0
-    while number < len(runs):
-        start, end = runs[number]
-        slash = start
-        while slash > done and paragraph[slash - 1] == "\\":
-            slash -= 1
-        start += (start - slash) % 2  # \` is a backtick and no mark
-        later = alike.get(end - start, [])
-        at = bisect_right(later, number)
-        number += 1
-        if start < end and at < len(later):
-            close = runs[later[at]][1]
-            yield paragraph[done:start], False
-            yield paragraph[start:close], True
-            done, number = close, later[at] + 1
-    yield paragraph[done:], False
 
 
 def _in_prose(text: str) -> str:
