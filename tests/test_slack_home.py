@@ -1,8 +1,6 @@
 """The App Home: what is shown there, settings that the next interview follows, an export of everything, and forgetting."""
 
 import json
-import re
-from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from bot.slack.service import Slack
 from interviewer.engine import Pace
 from interviewer.model import Format, Level, Mode, Preferences
 from interviewer.questions import Bank
-from tests.fakes import wait_until
+from tests.keys import everything, of_the_store, settled
 from tests.slack import Json, SlackServer, User, text_of
 from tests.slack import buttons as pressable
 from tests.slack_bot import Interviewer, Table, over_socket, settings
@@ -262,54 +260,17 @@ async def test_whoever_is_forgotten_leaves_no_key_and_nobody_else_loses_one(
         assert "everything I kept of you is deleted" in text_of(slack.said(slack.dm(ana))[-1])
         await settled(redis)
         assert set(await everything(redis)) <= set(before)
-        assert ours(await everything(redis)) == ours(before)
+        assert of_the_store(await everything(redis)) == of_the_store(before)
         left = json.dumps(await everything(redis))
         assert not [name for name in (ana.id, slack.dm(ana).id) if name in left]
         # What is written where the interview was belongs to nothing.
         await (await slack.types(ana, None, "And I would go on with the numbers from there.", thread=second)).acked
         await slack.until(lambda: buttons.SURPRISE in pressable(slack.said(slack.dm(ana))[-1]))
-        assert not [key for key in ours(await everything(redis)) if second in key]
+        assert not [key for key in of_the_store(await everything(redis)) if second in key]
         await bot.engine.forget(f"slack:{ana.team}:{ana.id}")
         await settled(redis)
-        assert ours(await everything(redis)) == ours(before)
+        assert of_the_store(await everything(redis)) == of_the_store(before)
         assert await bot.store.transcript(Place(ben.team, slack.dm(ben).id, other).thread)
-
-
-def ours(kept: Mapping[str, str]) -> dict[str, str]:
-    """What of it the store keeps, and not docket."""
-    return {key: value for key, value in kept.items() if key.startswith("mb:")}
-
-
-async def everything(redis: Any) -> dict[str, str]:
-    """Every key and what it holds, but for what docket notes of its workers."""
-    read: Mapping[bytes, Callable[[bytes], Awaitable[Any]]] = {
-        b"string": redis.get,
-        b"hash": redis.hgetall,
-        b"set": redis.smembers,
-        b"list": lambda key: redis.lrange(key, 0, -1),
-        b"zset": lambda key: redis.zrange(key, 0, -1),
-        b"stream": redis.xrange,
-    }
-    kept: dict[str, str] = {}
-    async for key in redis.scan_iter(count=1000):
-        kind = await redis.type(key)
-        # A key may have expired since it was named.
-        if kind in read and not re.match(rb"mockingbird:(worker-tasks|leases|workers)", key):
-            kept[key.decode()] = str(await read[kind](key))
-    return kept
-
-
-async def settled(redis: Any) -> None:
-    """Wait until docket remembers no task that has ended: it does for a minute, and says so in the key's TTL."""
-
-    async def none() -> bool:
-        runs = [key async for key in redis.scan_iter(match="mockingbird:runs:*", count=1000)]
-        for key in runs:
-            if 0 < await redis.ttl(key) <= 60:
-                await redis.delete(key)
-        return not [key for key in runs if await redis.hget(key, "state") in {b"running", b"queued"}]
-
-    await wait_until(none)
 
 
 async def test_the_command_asks_before_it_forgets(slack: SlackServer, bot: Slack, ana: User, table: Table) -> None:
