@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from bot.cli import chat, discord, doctor, evaluation, judging, people, questions, slack, worker
+from bot.cli import chat, daily, discord, doctor, evaluation, judging, people, questions, slack, worker
 from bot.cli.common import Refused, err
 from interviewer.questions import BankError, UnknownQuestion
 
@@ -27,6 +27,7 @@ app.add_typer(chat.app)
 app.add_typer(judging.app)
 app.add_typer(slack.app)
 app.add_typer(discord.app)
+app.add_typer(daily.app)
 app.add_typer(worker.app)
 app.add_typer(people.app)
 app.add_typer(questions.app)
