@@ -129,6 +129,8 @@ def wish(text: str, questions: Sequence[Question]) -> Wish:
                 chosen = replace(chosen, format=format)
             case Persona() as persona:
                 chosen = replace(chosen, persona=persona)
+            case None if word in COMMONPLACE:
+                raise NotUnderstood(f"I don't know what to make of “{word}”. Name a question, a company or a topic.")
             case None:
                 chosen = replace(chosen, questions=_narrowed(chosen.questions, word, questions))
     return chosen
@@ -181,7 +183,7 @@ def _telling(words: str) -> bool:
 
 def _understood(words: str, questions: Sequence[Question]) -> bool:
     """Whether at least one of the words means something."""
-    for word in words.split():
+    for word in set(words.lower().split()) - COMMONPLACE:
         with suppress(NotUnderstood):
             wish(word, questions)
             return True

@@ -308,7 +308,7 @@ async def test_an_interview_whose_thread_is_locked_is_ended_in_direct_messages(
         card = await table.offered(actions.REPORT)
         assert SAID[:40] in card.text
         await discord.presses(ana, card, actions.REPORT)
-        await discord.until(lambda: table.said()[-1].attachments)
+        await discord.until(lambda: [file["filename"] for file in table.said()[-1].attachments] == [f"{QUESTION}.md"])
     assert len(seat.heard) == before
     assert await nothing_waits(redis_store)
 

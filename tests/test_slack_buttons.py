@@ -93,6 +93,23 @@ async def test_to_end_an_interview_one_is_asked_first(slack: SlackServer, bot: S
         assert sure["deny"]["text"] == "Go on"
 
 
+async def test_who_types_end_and_says_yes_twice_ends_the_interview_and_does_not_close_it(
+    slack: SlackServer, bot: Slack, table: Table, ana: User
+) -> None:
+    dm, thread = slack.dm(ana), await table.begins(START)
+    for count in (1, 2):
+        await (await slack.types(ana, dm, "end", thread=thread)).acked
+        await whispered(slack, ana, count)
+    questions = [question["ts"] for question in slack.ephemerals(ana)]
+    for question in questions:
+        await (await slack.presses(ana, dm, question, buttons.REALLY)).acked
+    await slack.until(lambda: table.offering(dm, thread, buttons.REPORT))
+    assert await whispered(slack, ana, 3) in {HAVE_IT, IS_OVER}
+    await (await slack.presses(ana, dm, questions[0], buttons.REALLY)).acked
+    assert await whispered(slack, ana, 4) == IS_OVER
+    assert (await state(bot, dm, thread)).phase is Phase.DEBRIEF
+
+
 async def test_nobody_else_can_press_and_is_told_so_alone(
     slack: SlackServer, bot: Slack, table: Table, ana: User
 ) -> None:

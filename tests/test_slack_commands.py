@@ -247,7 +247,7 @@ async def test_after_the_end_come_score_history_answer_dispute_and_the_close(
     asked = await told(slack, ana, "end")
     assert "can't be taken up again" in text_of(asked)
     assert not table.offering(dm, thread, buttons.REPORT)
-    await (await slack.presses(ana, dm, slack.ephemerals(ana)[-1]["ts"], buttons.END)).acked
+    await (await slack.presses(ana, dm, slack.ephemerals(ana)[-1]["ts"], buttons.REALLY)).acked
     await slack.until(lambda: table.offering(dm, thread, buttons.REPORT))
     heard = len(table.said(dm.id, thread))
     for late in ("hint", "time", "next", "pause", "resume", "repeat"):

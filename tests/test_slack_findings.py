@@ -328,9 +328,9 @@ async def test_who_types_that_they_want_to_end_is_asked_once_and_after_the_score
     await end()
     question = (await slack.until(lambda: slack.ephemerals(seat.who)))[0]
     assert steering.REALLY_END in text_of(question)
-    assert "confirm" not in buttons(question)[row.END], "once is enough"
+    assert "confirm" not in buttons(question)[row.REALLY], "once is enough"
     assert len(seat.heard) == before
-    await (await slack.presses(seat.who, seat.channel, question["ts"], row.END)).acked
+    await (await slack.presses(seat.who, seat.channel, question["ts"], row.REALLY)).acked
     await slack.until(lambda: row.REPORT in buttons(seat.heard[-1]))
     await end()
     await slack.until(lambda: row.SURPRISE in buttons(seat.heard[-1]))
@@ -422,7 +422,7 @@ async def test_who_is_interviewed_in_a_channel_that_closes_is_told_once_and_gets
     assert [text_of(m) for m in slack.said(dm)] == [platform.GONE_TEXT]
     await asked(slack, ana, "end")
     question = (await slack.until(lambda: slack.ephemerals(ana)))[-1]
-    await (await slack.presses(ana, dm, question["ts"], row.END)).acked
+    await (await slack.presses(ana, dm, question["ts"], row.REALLY)).acked
     await slack.until(lambda: table.offering(dm, None, row.REPORT))
     assert len(slack.said(dm)) == 2
 

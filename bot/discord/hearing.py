@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from weakref import WeakValueDictionary
 
 import discord
@@ -62,14 +63,16 @@ class Hearing:
         self._presence = presence
         self._orders: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._closing = asyncio.Event()
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._since = NEVER
         """The id that a message would have had when the bot began to listen anew; NEVER once it has caught up."""
         self._live: set[int] = set()
         """The messages that have come since."""
 
     async def aclose(self) -> None:
-        """Leave what still waits to the next start."""
+        """Let what was begun come to an end, and leave what still waits to the next start."""
         self._closing.set()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     # --- what arrives ---
 
@@ -111,6 +114,9 @@ class Hearing:
 
     async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it, as soon as the store is there; or not at all when the bot ends before."""
+        if this := asyncio.current_task():
+            self._under_way.add(this)
+            this.add_done_callback(self._under_way.discard)
         while not self._closing.is_set():
             try:
                 await work()

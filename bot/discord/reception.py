@@ -322,14 +322,13 @@ class Reception:
 
     async def _held(self, interaction: discord.Interaction, work: Callable[[], Awaitable[None]]) -> None:
         """Do what takes a moment, after Discord was told that it does."""
+        self._is_awaited()
         await hold(interaction)
         await self._safely(interaction, work)
 
     async def _safely(self, interaction: discord.Interaction, work: Callable[[], Awaitable[None]]) -> None:
         """Do it, and say so if it can't be done."""
-        if this := asyncio.current_task():
-            self._under_way.add(this)
-            this.add_done_callback(self._under_way.discard)
+        self._is_awaited()
         try:
             await work()
         except StoreUnavailable as problem:
@@ -340,6 +339,12 @@ class Reception:
         except Exception as problem:
             logger.exception("An interaction failed: %s", type(problem).__name__, exc_info=False)
             await tell(interaction, FAILED)
+
+    def _is_awaited(self) -> None:
+        """Have the end wait for this task, since discord.py doesn't."""
+        if this := asyncio.current_task():
+            self._under_way.add(this)
+            this.add_done_callback(self._under_way.discard)
 
     async def _steer(self, interaction: discord.Interaction, thread: str, typed: Typed, id: str) -> bool:
         new = await steer(self._engine, thread, person(interaction.user.id), typed, id)
