@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from interviewer.daily import Private, Public
 from interviewer.model import (
     Answer,
     Attachment,
@@ -319,3 +320,41 @@ class Clock(Protocol):
     """Seconds since the epoch."""
 
     def __call__(self) -> float: ...
+
+
+class Closed(Exception):
+    """A channel that can't be posted to until somebody changes something: it is archived or deleted, or the bot may not write
+    there. Says so in one or two sentences, with what would help."""
+
+
+class Away(Exception):
+    """A platform that doesn't answer, or asks for patience: the same may be taken later. `unclear`: it may have been taken."""
+
+    def __init__(self, text: str, *, unclear: bool = True) -> None:
+        super().__init__(text)
+        self.unclear = unclear
+
+
+class Noticeboard(Protocol):
+    """Where daily questions are posted: the channels of a platform. Every method raises Closed and Away, and nothing else."""
+
+    async def post(self, channel: str, key: str, notice: Public, under: str = "") -> str:
+        """Post to a channel, or in the thread `under` the message of this id; the id of the new message. A question opens the
+        thread that it is answered in. `key` is the same on every try."""
+        ...
+
+    async def find(self, channel: str, key: str, notice: Public, under: str = "") -> str:
+        """The id of a message that an earlier try may have posted; "" if there is none."""
+        ...
+
+    async def take_back(self, channel: str, message: str, under: str = "") -> None:
+        """Delete a message of the bot's own that was posted twice. One that is gone is no trouble."""
+        ...
+
+    async def usable(self, channel: str) -> None:
+        """Return if the channel can be posted to."""
+        ...
+
+    async def tell(self, person: str, key: str, notice: Private) -> None:
+        """Tell somebody alone, once for each key. Closed: they take no messages from the bot."""
+        ...
