@@ -32,10 +32,9 @@ from dataclasses import asdict, replace
 from datetime import date, timedelta
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.asyncio import Redis
 
+from interviewer import daily_scripts as scripts
 from interviewer import records
 from interviewer.daily import (
     Board,
@@ -50,7 +49,7 @@ from interviewer.daily import (
     slot,
     takers,
 )
-from interviewer.store import DAY, KEEP, address, literal, reaching
+from interviewer.store import DAY, KEEP, connect, literal, reaching
 
 PAST_DAYS = 40
 PAST = PAST_DAYS * DAY
@@ -63,144 +62,6 @@ KNOWN = 120 * DAY
 STALE = 2 * DAY
 """A reminder this much older than a new one is too late by any measure."""
 
-_LOOK = """
-local channels, channel, create = KEYS[1], ARGV[1], ARGV[2]
-local seen = tonumber(redis.call('ZSCORE', channels, channel) or nil)
-if not seen and create == '' then return 0 end
-local now = redis.call('TIME')
-local score = -(now[1] * 1000000 + now[2])
-if seen and seen <= score then score = seen - 1 end
-redis.call('ZADD', channels, string.format('%.0f', score), channel)
-return 1
-"""
-
-_SOON = """
-redis.call('ZADD', KEYS[1], redis.call('TIME')[1] + 60, ARGV[1])
-return 1
-"""
-
-_REST = """
-local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if not score or tonumber(score) ~= tonumber(ARGV[2]) then return 0 end
-redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
-return 1
-"""
-
-_KEEP_BOARD = """
-local kept = redis.call('GET', KEYS[1]) or ''
-if kept == ARGV[2] then return 1 end
-if kept ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2])
-return 1
-"""
-
-# ARGV: slot, question, id of its message, TTL, first day that is kept
-_KEEP_QUESTION = """
-local past, at = KEYS[1], KEYS[2]
-redis.call('HSET', past, ARGV[1], ARGV[2])
-if ARGV[3] ~= '' then redis.call('HSET', at, ARGV[3], ARGV[1]) end
-for _, slot in ipairs(redis.call('HKEYS', past)) do
-  if string.sub(slot, -10) < ARGV[5] then redis.call('HDEL', past, slot) end
-end
-local messages = redis.call('HGETALL', at)
-for i = 1, #messages, 2 do
-  if string.sub(messages[i + 1], -10) < ARGV[5] then redis.call('HDEL', at, messages[i]) end
-end
-redis.call('EXPIRE', past, ARGV[4])
-redis.call('EXPIRE', at, ARGV[4])
-return 1
-"""
-
-# What the scripts on deeds begin with. cjson would round `again`.
-_DEEDS = """
-local deeds, name, keep = KEYS[1], ARGV[1], ARGV[2]
-local now = tonumber(redis.call('TIME')[1])
-local was = redis.call('HGET', deeds, name) or '{}'
-local doing = cjson.decode(was)
-doing.tries, doing.again, doing.id = doing.tries or 0, doing.again or 0, doing.id or ''
-local function write()
-  redis.call('HSET', deeds, name, string.format('{"tries":%d,"again":%.17g,"id":%s,"unclear":%s,"since":%d}',
-             doing.tries, doing.again, cjson.encode(doing.id), tostring(doing.unclear or false), now))
-  redis.call('EXPIRE', deeds, keep)
-end
-"""
-
-_TAKE = """
-if doing.id == '' then
-  doing.unclear = true
-  write()
-end
-return was
-"""
-
-_SETTLE = """
-if doing.id == '' then
-  doing.id, doing.unclear = ARGV[3], false
-  write()
-  local all = redis.call('HGETALL', deeds)
-  for i = 1, #all, 2 do
-    if (cjson.decode(all[i + 1]).since or 0) < now - keep then redis.call('HDEL', deeds, all[i]) end
-  end
-end
-return doing.id
-"""
-
-_POSTPONE = """
-if doing.id ~= '' then return 0 end
-local again = tonumber(ARGV[3])
-if doing.again ~= again then doing.tries = doing.tries + 1 end
-doing.again, doing.unclear = again, ARGV[4] == '1'
-write()
-return 1
-"""
-
-_PIN = """
-local asked, order, occasion, item, most = KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3])
-if redis.call('HSETNX', asked, occasion, item) == 1 then
-  redis.call('RPUSH', order, occasion)
-  while redis.call('LLEN', order) > most do redis.call('HDEL', asked, redis.call('LPOP', order)) end
-end
-return redis.call('HGET', asked, occasion)
-"""
-
-# ARGV: command, field, value, TTL
-_PUT = """
-redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-return 1
-"""
-
-# ARGV: who and where, second, TTL, second before which one is stale
-_REMIND = """
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-local all = redis.call('HGETALL', KEYS[1])
-for i = 1, #all, 2 do
-  if tonumber(all[i + 1]) < tonumber(ARGV[4]) then redis.call('HDEL', KEYS[1], all[i]) end
-end
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-return 1
-"""
-
-# ARGV: TTL, members...
-_KNOW = """
-for i = 2, #ARGV do redis.call('SADD', KEYS[1], ARGV[i]) end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return 1
-"""
-
-_TOOK = """
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[2] - ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-return 1
-"""
-
-_REPLACE = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-return 1
-"""
-
 
 class DailyStore:
     """What is kept of daily questions, on a Redis >= 7 or a Valkey, alone or as a cluster (`redis+cluster://`).
@@ -211,36 +72,25 @@ class DailyStore:
         self._redis: Any = client
         self._where = where
         self._keep = keep
-        self._look = client.register_script(_LOOK)
-        self._soon = client.register_script(_SOON)
-        self._rest = client.register_script(_REST)
-        self._keep_board = client.register_script(_KEEP_BOARD)
-        self._keep_question = client.register_script(_KEEP_QUESTION)
-        self._take = client.register_script(_DEEDS + _TAKE)
-        self._settle = client.register_script(_DEEDS + _SETTLE)
-        self._postpone = client.register_script(_DEEDS + _POSTPONE)
-        self._pin = client.register_script(_PIN)
-        self._put = client.register_script(_PUT)
-        self._remind = client.register_script(_REMIND)
-        self._know = client.register_script(_KNOW)
-        self._took = client.register_script(_TOOK)
-        self._replace = client.register_script(_REPLACE)
+        self._look = client.register_script(scripts.LOOK)
+        self._soon = client.register_script(scripts.SOON)
+        self._rest = client.register_script(scripts.REST)
+        self._keep_board = client.register_script(scripts.KEEP_BOARD)
+        self._keep_question = client.register_script(scripts.KEEP_QUESTION)
+        self._take = client.register_script(scripts.DEEDS + scripts.TAKE)
+        self._settle = client.register_script(scripts.DEEDS + scripts.SETTLE)
+        self._postpone = client.register_script(scripts.DEEDS + scripts.POSTPONE)
+        self._pin = client.register_script(scripts.PIN)
+        self._put = client.register_script(scripts.PUT)
+        self._remind = client.register_script(scripts.REMIND)
+        self._know = client.register_script(scripts.KNOW)
+        self._took = client.register_script(scripts.TOOK)
+        self._replace = client.register_script(scripts.REPLACE)
 
     @classmethod
     def from_url(cls, url: str, max_connections: int = 50, keep: int = KEEP) -> "DailyStore":
         """A store on the server at `url` that keeps answers for `keep` seconds; nothing is opened before the first call."""
-        retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4)
-        timeouts: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 3, "decode_responses": False}
-        where = address(url)
-        if "+cluster://" in url:
-            cluster: Any = RedisCluster.from_url(
-                url.replace("+cluster", ""), max_connections=max_connections, retry=retry, **timeouts
-            )
-            return cls(cluster, where, keep)
-        pool: Any = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
-            url, max_connections=max_connections, timeout=5, retry=retry, **timeouts
-        )
-        return cls(Redis.from_pool(pool), where, keep)
+        return cls(*connect(url, max_connections), keep)
 
     async def aclose(self) -> None:
         await self._redis.aclose()

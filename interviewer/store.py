@@ -231,19 +231,7 @@ class RedisStore:
     @classmethod
     def from_url(cls, url: str, max_connections: int = 50, keep: int = KEEP) -> "RedisStore":
         """A store on the server at `url` that keeps transcripts for `keep` seconds; nothing is opened before the first call."""
-        # redis-py would keep a caller waiting through 10 retries; an early, clear failure serves a candidate better.
-        retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4)
-        timeouts: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 3, "decode_responses": False}
-        where = address(url)
-        if "+cluster://" in url:
-            cluster: Any = RedisCluster.from_url(
-                url.replace("+cluster", ""), max_connections=max_connections, retry=retry, **timeouts
-            )
-            return cls(cluster, where, keep)
-        pool: Any = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
-            url, max_connections=max_connections, timeout=5, retry=retry, **timeouts
-        )
-        return cls(Redis.from_pool(pool), where, keep)
+        return cls(*connect(url, max_connections), keep)
 
     async def aclose(self) -> None:
         await self._redis.aclose()
@@ -462,6 +450,22 @@ class RedisStore:
     async def _list(self, thread: str, kind: str) -> list[bytes]:
         with reaching(self._where):
             return cast("list[bytes]", await self._redis.lrange(_key(thread, kind), 0, -1))
+
+
+def connect(url: str, max_connections: int) -> tuple[Redis, str]:
+    """A client of the server at `url`, a cluster's for `redis+cluster://`, and the server's name for people."""
+    # redis-py would keep a caller waiting through 10 retries; an early, clear failure serves a candidate better.
+    retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4)
+    timeouts: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 3, "decode_responses": False}
+    if "+cluster://" in url:
+        cluster: Any = RedisCluster.from_url(
+            url.replace("+cluster", ""), max_connections=max_connections, retry=retry, **timeouts
+        )
+        return cluster, address(url)
+    pool: Any = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
+        url, max_connections=max_connections, timeout=5, retry=retry, **timeouts
+    )
+    return Redis.from_pool(pool), address(url)
 
 
 def address(url: str) -> str:
