@@ -1,8 +1,12 @@
-"""Owns how an administrator writes a schedule, `09:00 Europe/Berlin weekdays holidays=DE`, and whose holidays there are."""
+"""Owns how an administrator writes what a channel is asked when, `09:00 Europe/Berlin weekdays holidays=DE level=senior`, whose
+holidays there are, and which posts that comes to."""
 
 import re
-from collections.abc import Sequence
-from datetime import date, time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import islice
 from zoneinfo import available_timezones
 
 from holidays import country_holidays, list_supported_countries
@@ -10,7 +14,10 @@ from holidays.registry import COUNTRIES
 from rapidfuzz import fuzz
 
 from bot.commands import NotUnderstood
-from interviewer.calendar import DAILY, WEEKDAYS, Holidays, Schedule, Weekday, no_holidays
+from interviewer.calendar import DAILY, WEEKDAYS, Holidays, Post, Schedule, Skipped, Weekday, no_holidays, upcoming
+from interviewer.daily import REVEAL, Board, Plan, Slot, moment
+from interviewer.model import Level, Question
+from interviewer.questions import Taste, UnknownQuestion, matching
 
 EXAMPLE = "09:00 Europe/Berlin weekdays"
 HOLIDAYS = "holidays="
@@ -23,6 +30,58 @@ LIKE = 80
 """How much alike, of 100, two words are of which one may be the other mistyped."""
 MOST_PARTS = 60
 """How many parts of a country are listed; the United States have 57, Italy has 114."""
+LEVEL, TOPICS, SHOWN = "level", "topics", "reveal"
+OPTIONS = {LEVEL: "level=senior", TOPICS: "topics=payments,queues", SHOWN: "reveal=7h", "holidays": "holidays=DE"}
+"""What may be said besides a time, a zone and days, as it is written."""
+SOONEST, LATEST = 30 * 60.0, 24 * 3600.0
+"""Seconds from a question to its answers, at least and at most."""
+SOME = 8
+"""Topics that are named to somebody who named none there is."""
+SKIPPED = "skipped by an administrator"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an administrator wants a channel to be asked, and when; the answers are shown `reveal` seconds after each question."""
+
+    schedule: Schedule
+    level: Level = Level.SENIOR
+    topics: tuple[str, ...] = ()
+    reveal: float = REVEAL
+
+
+@dataclass(frozen=True)
+class Coming:
+    """A day of a channel's plan: a post, or why there is none."""
+
+    plan: Plan
+    on: Post | Skipped
+
+
+def plan(text: str, questions: Sequence[Question]) -> Wanted:
+    """What is wanted in `text`: a schedule as `parse` reads it, and maybe `level=senior`, `topics=payments,queues`, `reveal=7h`.
+
+    Raises NotUnderstood with what to write instead, also where no question is about any of the topics at that level."""
+    said: dict[str, str] = {}
+    rest: list[str] = []
+    for word in _words(text):
+        key, equals, value = word.partition("=")
+        if not equals or word.lower().startswith(HOLIDAYS):
+            rest.append(word)
+            continue
+        if key.lower() not in OPTIONS:
+            near, usual = (
+                _near(key, tuple(OPTIONS.values()), tuple(OPTIONS)),
+                f"There is {', '.join(OPTIONS.values())}.",
+            )
+            raise NotUnderstood(f"I don't know what to make of “{word[:40]}”. {near or usual}")
+        if key.lower() in said:
+            raise NotUnderstood(f"{key.lower()}= is there twice: leave one.")
+        said[key.lower()] = value
+    level = _level(said[LEVEL]) if LEVEL in said else Level.SENIOR
+    topics = _topics(said[TOPICS], level, questions) if TOPICS in said else ()
+    reveal = _reveal(said[SHOWN]) if SHOWN in said else REVEAL
+    return Wanted(parse(" ".join(rest)), level, topics, reveal)
 
 
 def parse(text: str) -> Schedule:
@@ -33,7 +92,7 @@ def parse(text: str) -> Schedule:
     days: list[frozenset[Weekday]] = []
     holidays: list[str] = []
     rest: list[str] = []
-    for word in re.sub(r"\s*,\s*", ",", text.strip()).split():
+    for word in _words(text):
         if word[0] in "0123456789":
             minutes.append(_minute(word))
         elif word.lower().startswith(HOLIDAYS):
@@ -52,8 +111,13 @@ def parse(text: str) -> Schedule:
     return Schedule(minutes[0], _zone(rest), every, "".join(holidays))
 
 
-def written(schedule: Schedule) -> str:
-    """A schedule as `parse` reads it."""
+def written(wanted: Schedule | Wanted | Plan) -> str:
+    """A schedule as `parse` reads it, or all that is wanted as `plan` does."""
+    if not isinstance(wanted, Schedule):
+        topics = [f"{TOPICS}={','.join(wanted.topics)}"] if wanted.topics else []
+        shown = f"{SHOWN}={_brief(wanted.reveal)}"
+        return " ".join([written(wanted.schedule), f"{LEVEL}={wanted.level}", *topics, shown])
+    schedule = wanted
     days = next((word for word, days in FULL.items() if days == schedule.days), "")
     days = days or ",".join(day.name[:3].lower() for day in sorted(schedule.days))
     holidays = [HOLIDAYS + _one_word(schedule.holidays)] if schedule.holidays else []
@@ -73,6 +137,78 @@ def holidays(code: str) -> Holidays:
         return kept.get(day) or ""
 
     return name
+
+
+def coming(board: Board, after: datetime, count: int) -> tuple[Coming, ...]:
+    """The next `count` posts of all of a channel's plans later than `after`, in order, with the days skipped before and between
+    them; as if it were not paused. Fewer where no plan has a post for a year."""
+    found = sorted((each for plan in board.plans for each in _days_of(board, plan, after, count)), key=_order)
+    posts = islice((place for place, each in enumerate(found, 1) if isinstance(each.on, Post)), count)
+    return tuple(found[: max(posts, default=0)])
+
+
+def _days_of(board: Board, plan: Plan, after: datetime, count: int) -> Iterator[Coming]:
+    skipped = {slot.day for slot in board.skipped if slot.plan == plan.id}
+    since, free = max(after, moment(plan.since)), holidays(plan.schedule.holidays)
+    for each in upcoming(plan.schedule, since, count + len(skipped), free):
+        left_out = isinstance(each, Post) and Slot(plan.id, each.day) in board.skipped
+        yield Coming(plan, Skipped(each.day, each.at, SKIPPED) if left_out else each)
+
+
+def _order(each: Coming) -> tuple[datetime, str]:
+    return each.on.at, each.plan.id
+
+
+def _words(text: str) -> list[str]:
+    # Whoever writes a list puts spaces in it.
+    return re.sub(r"\s*,\s*", ",", text.strip()).split()
+
+
+def _level(said: str) -> Level:
+    if said.lower() not in list(Level):
+        *most, last = (f"{LEVEL}={level}" for level in Level)
+        raise NotUnderstood(f"“{said[:40]}” is no level: write {', '.join(most)} or {last}.")
+    return Level(said.lower())
+
+
+def _topics(said: str, level: Level, questions: Sequence[Question]) -> tuple[str, ...]:
+    """The topics that were named, each once. Raises NotUnderstood for one no question has, or if all have none at `level`."""
+    topics = tuple(dict.fromkeys(topic for topic in said.lower().split(",") if topic))
+    common = Counter(topic for question in questions for topic in question.topics)
+    usual = f"There is {', '.join(topic for topic, _ in common.most_common(SOME))} and more."
+    if not topics:
+        raise NotUnderstood(
+            f"{TOPICS}= says nothing: name one or more, as in {OPTIONS[TOPICS]}, or leave it away. {usual}"
+        )
+    fit: set[str] = set()
+    for topic in topics:
+        try:
+            fit |= {each.id for each in matching(questions, Taste(topic=topic, level=level))}
+        except UnknownQuestion as unknown:
+            advice = f"Did you mean {unknown.nearest[0]}?" if unknown.nearest else usual
+            raise NotUnderstood(f"No question has the topic “{topic[:40]}”. {advice}") from None
+    if not fit:
+        about = " or ".join(topics)
+        raise NotUnderstood(
+            f"No question about {about} is asked at {level} level: choose another level or more topics."
+        )
+    return topics
+
+
+def _reveal(said: str) -> float:
+    """Seconds, of "7h", "90m" or "1h30m"."""
+    length = re.fullmatch(r"(?:([0-9]{1,2})h)?(?:([0-9]{1,4})m(?:in)?)?", said.lower())
+    seconds = (int(length[1] or 0) * 60 + int(length[2] or 0)) * 60.0 if length and said else 0.0
+    if not SOONEST <= seconds <= LATEST:
+        raise NotUnderstood(
+            f"“{said[:40]}” is no time to think: write {SHOWN}=7h or {SHOWN}=90m, from 30 minutes to 24 hours."
+        )
+    return seconds
+
+
+def _brief(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours}h" if hours and not minutes else f"{hours * 60 + minutes}m"
 
 
 def _minute(word: str) -> time:

@@ -2,10 +2,11 @@
 their scorecards, an export of all that is kept of them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -32,6 +33,7 @@ from interviewer.scoring import scorecard
 
 FEEDBACK = "feedback"
 """What the notes begin with that hold what somebody thought of an interview."""
+NOTHING_DAILY: Mapping[str, Any] = MappingProxyType({})
 OVER = frozenset({Phase.DEBRIEF, Phase.FINISHED})
 """Where an interview has its scorecard."""
 
@@ -114,14 +116,17 @@ def settings(question: str, wish: Wish | Preferences, likes: Preferences) -> Set
     )
 
 
-async def export(store: Store, case: Callable[[str], Case], candidate: str) -> str:
-    """All that is kept of a person, as JSON for people and programs: preferences, and every interview with its state, its
-    transcript and its scorecard."""
+async def export(
+    store: Store, case: Callable[[str], Case], candidate: str, daily: Mapping[str, Any] = NOTHING_DAILY
+) -> str:
+    """All that is kept of a person, as JSON for people and programs: preferences, every interview with its state, its
+    transcript and its scorecard, and `daily`, what is kept of them for daily questions."""
     threads = await store.threads(candidate)
     everything = {
         "candidate": candidate,
         "preferences": PREFERENCES.dump_python(await store.preferences(candidate), mode="json"),
         "interviews": [await _exported(store, case, thread) for thread in threads],
+        **({"daily": daily} if daily else {}),
     }
     return json.dumps(everything, ensure_ascii=False, indent=2)
 

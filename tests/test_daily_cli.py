@@ -1,4 +1,4 @@
-"""`mockingbird daily preview` as it is called, in real processes; and what an administrator may write for a schedule."""
+"""`mockingbird daily …` as it is called, in real processes; and what an administrator may write for a schedule."""
 
 import json
 import os
@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
@@ -16,8 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.commands import NotUnderstood
-from bot.daily import UNWANTED, holidays, parse, written
-from interviewer.calendar import DAILY, WEEKDAYS, Schedule, Weekday
+from bot.daily import UNWANTED, Wanted, coming, holidays, parse, plan, written
+from interviewer.calendar import DAILY, WEEKDAYS, Post, Schedule, Weekday
+from interviewer.daily import Board, Plan, Slot
+from interviewer.daily_store import DailyStore
+from interviewer.model import Level, Question
 from tests.test_calendar import zones
 
 ROOT = Path(__file__).parent.parent
@@ -142,14 +147,113 @@ def test_on_a_screen_what_is_special_stands_out_and_what_is_skipped_is_dimmed(en
         (["09:00 Berlin"], "I don't know what to make of “Berlin”. Did you mean Europe/Berlin?"),
         ([MORNINGS, "--from", "9999-12-30"], "--from is a day of the years 1970 to 2099"),
         ([MORNINGS, "--from", "tomorrow"], "'%Y-%m-%d'"),
+        ([], "Name a schedule"),
+        ([MORNINGS, "--channel", "C1"], "name a schedule or --channel, and not both"),
     ],
-    ids=["zone", "year", "day"],
+    ids=["zone", "year", "day", "nothing", "both"],
 )
 def test_what_can_not_be_previewed_is_said_with_what_to_do(run: Run, words: list[str], said: str) -> None:
     done = run(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# --- channels -------------------------------------------------------------------------------------------------------
+
+CHANNELS = ("slack:T1:C1", "slack:T2:C1", "slack:T1:C2", "discord:G1:C3")
+
+
+def two_plans(channel: str, **more: Any) -> Board:
+    """A board with a plan in the morning and one on Sundays, both of them long ago."""
+    plans = (
+        Plan("a", parse("09:00 Europe/Berlin weekdays holidays=DE"), 0.0),
+        Plan("b", parse("23:30 America/New_York sun"), 0.0, Level.MID, ("payments",), 5400.0),
+    )
+    return Board(channel, "slack:T1", "slack:T1:ADMIN", plans, **more)
+
+
+async def kept(redis_url: str, *boards: Board) -> None:
+    async with DailyStore.from_url(redis_url) as store:
+        for board in boards:
+            assert await store.keep_board(None, board)
+
+
+def daily(environment: dict[str, str], url: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """`mockingbird daily …` on this store, with a screen wide enough for a table."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", "daily", *words],
+        cwd=ROOT,
+        env={**environment, "REDIS_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+async def test_a_channels_own_posts_are_shown_in_order_as_those_of_a_schedule(
+    environment: dict[str, str], redis_url: str
+) -> None:
+    skipped = (Slot("a", date(2027, 3, 25)),)
+    await kept(redis_url, two_plans("slack:T1:C1", skipped=skipped, paused=True))
+    done = daily(environment, redis_url, "preview", "--channel", "C1", "--from", "2027-03-25", "--count", "3")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "slack:T1:C1",
+        "a: 09:00 Europe/Berlin weekdays holidays=DE level=senior reveal=7h",
+        "b: 23:30 America/New_York sun level=mid topics=payments reveal=90m",
+        "paused: this is what comes once it goes on",
+        "Plan  Day              Local  UTC",
+        "a     Thu 25 Mar 2027                    skipped by an administrator",
+        "a     Fri 26 Mar 2027                    holiday: Karfreitag, skipped",
+        "b     Sun 28 Mar 2027  23:30  03:30 Mon",
+        "a     Mon 29 Mar 2027                    holiday: Ostermontag, skipped",
+        "a     Tue 30 Mar 2027  09:00  07:00      clocks went forward: 1 h earlier in UTC than before",
+        "a     Wed 31 Mar 2027  09:00  07:00",
+    ]
+    shown = daily(
+        environment, redis_url, "preview", "--channel=slack:T1:C1", "--from=2027-03-25", "--count=1", "--json"
+    )
+    said = json.loads(shown.stdout)
+    assert (said["channel"], said["paused"], [plan["id"] for plan in said["plans"]]) == (
+        "slack:T1:C1",
+        True,
+        ["a", "b"],
+    )
+    assert [(day["plan"], day["day"], day["skipped"]) for day in said["days"]] == [
+        ("a", "2027-03-25", True),
+        ("a", "2027-03-26", True),
+        ("b", "2027-03-28", False),
+    ]
+
+
+async def test_channels_are_listed_and_found_by_the_end_of_their_names(
+    environment: dict[str, str], redis_url: str
+) -> None:
+    none = daily(environment, redis_url, "channels")
+    assert none.stdout.startswith("No channel has a daily question yet.")
+    assert "/interview daily set #channel" in none.stdout
+    await kept(redis_url, *(two_plans(channel, stuck="It is archived.") for channel in CHANNELS))
+    listed = json.loads(daily(environment, redis_url, "channels", "--json").stdout)
+    assert [each["channel"] for each in listed] == sorted(CHANNELS)
+    assert {each["next"]["plan"] for each in listed} <= {"a", "b"}
+    table = daily(environment, redis_url, "channels").stdout.splitlines()
+    assert re.fullmatch(r"discord:G1:C3  a: 09:00 Europe/Berlin .* reveal=7h +stuck: It is archived", table[1])
+    assert re.fullmatch(r" +b: 23:30 America/New_York .* reveal=90m", table[2])
+    for name, said in (
+        ("C1", "There are 2 channels called C1: name one of slack:T1:C1, slack:T2:C1."),
+        ("C9", "The channel C9 has no daily question. These have one: discord:G1:C3, slack:T1:C1,"),
+    ):
+        done = daily(environment, redis_url, "preview", "--channel", name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+
+
+def test_running_alone_is_a_worker_that_says_what_it_needs(environment: dict[str, str]) -> None:
+    done = daily(environment, "", "run")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "set REDIS_URL" in done.stderr
 
 
 # --- what an administrator writes -----------------------------------------------------------------------------------
@@ -279,6 +383,91 @@ def test_whatever_is_written_is_a_schedule_or_answered(text: str) -> None:
     except NotUnderstood as problem:
         answer = str(problem)
     assert answer.endswith((".", "?")) or not answer
+
+
+# --- and what else they want ----------------------------------------------------------------------------------------
+
+QUESTIONS = (
+    Question("pay", "Payments", "…", topics=("payments", "queues")),
+    Question("chat", "Chat", "…", topics=("real-time", "queues"), levels=(Level.STAFF,)),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("09:00 UTC", Wanted(Schedule(time(9), "UTC"))),
+        ("level=STAFF 09:00 UTC reveal=90m", Wanted(Schedule(time(9), "UTC"), Level.STAFF, reveal=5400.0)),
+        ("09:00 UTC topics=Queues, payments,queues", Wanted(Schedule(time(9), "UTC"), topics=("queues", "payments"))),
+        # Some of them at that level are enough.
+        ("09:00 UTC Topics=real-time,payments", Wanted(Schedule(time(9), "UTC"), topics=("real-time", "payments"))),
+        ("09:00 UTC reveal=1h30min", Wanted(Schedule(time(9), "UTC"), reveal=5400.0)),
+        ("09:00 UTC reveal=24h", Wanted(Schedule(time(9), "UTC"), reveal=86400.0)),
+        ("09:00 UTC holidays=DE reveal=30m", Wanted(Schedule(time(9), "UTC", holidays="DE"), reveal=1800.0)),
+    ],
+)
+def test_what_is_wanted_besides_a_schedule_is_read_in_any_order(text: str, wanted: Wanted) -> None:
+    assert plan(text, QUESTIONS) == wanted
+
+
+THINK = "is no time to think: write reveal=7h or reveal=90m, from 30 minutes to 24 hours."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("level=senior", "Say at what time, on a 24-hour clock: “09:00 Europe/Berlin weekdays”."),
+        ("level=principal", "“principal” is no level: write level=mid, level=senior or level=staff."),
+        ("level=", "“” is no level: write level=mid, level=senior or level=staff."),
+        ("level=mid level=staff", "level= is there twice: leave one."),
+        ("topic=queues", unclear("topic=queues", "Did you mean topics=payments,queues?")),
+        (
+            "a=b",
+            unclear("a=b", "There is level=senior, topics=payments,queues, reveal=7h, holidays=DE."),
+        ),
+        ("topics=paymnts", "No question has the topic “paymnts”. Did you mean payments?"),
+        ("topics=xyz", "No question has the topic “xyz”. There is queues, payments, real-time and more."),
+        (
+            "topics=,",
+            "topics= says nothing: name one or more, as in topics=payments,queues, or leave it away. There is queues, payments, "
+            "real-time and more.",
+        ),
+        (
+            "topics=real-time level=mid",
+            "No question about real-time is asked at mid level: choose another level or more topics.",
+        ),
+        ("reveal=29m", f"“29m” {THINK}"),
+        ("reveal=24h1m", f"“24h1m” {THINK}"),
+        ("reveal=7", f"“7” {THINK}"),
+        ("reveal=", f"“” {THINK}"),
+    ],
+)
+def test_what_can_not_be_wanted_is_answered_with_what_to_write(text: str, said: str) -> None:
+    with pytest.raises(NotUnderstood) as problem:
+        plan(text if text == "level=senior" else f"09:00 UTC {text}", QUESTIONS)
+    assert str(problem.value) == said
+
+
+@given(
+    st.sampled_from(Level),
+    st.sampled_from([(), ("queues",), ("queues", "payments")]),
+    st.integers(30, 24 * 60).map(lambda minutes: minutes * 60.0),
+)
+def test_what_is_wanted_reads_as_it_is_written(level: Level, topics: tuple[str, ...], reveal: float) -> None:
+    wanted = Wanted(parse("09:00 Europe/Berlin sun-thu holidays=DE"), level, topics, reveal)
+    assert plan(written(wanted), QUESTIONS) == wanted
+    assert written(Plan("a", wanted.schedule, 0.0, level, topics, reveal)) == written(wanted)
+
+
+def test_posts_come_as_often_as_asked_for_whatever_is_skipped_and_not_before_a_plan_was_set() -> None:
+    board = two_plans("slack:T1:C1", skipped=tuple(Slot("a", date(2026, 11, day)) for day in range(23, 28)))
+    found = coming(board, datetime(2026, 11, 22, tzinfo=UTC), 3)
+    assert [each.on.day.day for each in found if isinstance(each.on, Post)] == [22, 29, 30]
+    assert len(found) == 8
+    later = replace(board.plans[1], since=datetime(2026, 12, 1, tzinfo=UTC).timestamp())
+    (only,) = coming(replace(board, plans=(later,)), datetime(2026, 11, 22, tzinfo=UTC), 1)
+    assert only.on.day == date(2026, 12, 6)
+    assert coming(replace(board, plans=()), datetime(2026, 11, 22, tzinfo=UTC), 3) == ()
 
 
 # --- whose holidays -------------------------------------------------------------------------------------------------
