@@ -50,7 +50,7 @@ SLOW = 0.5
 """The share of the wait that admitting a message may take until its turn is added once more: the first may come too early."""
 LEAVING = 5.0
 """Seconds that a cancelled turn has to end before what it works on is deleted; a dead worker's never does."""
-ASKING = 10.0
+ASKING = 3.0
 """Seconds after which an errand can be asked for again by others when whoever was about to ask for it died."""
 ASKED = frozenset(
     state.value.encode()

@@ -1,0 +1,459 @@
+"""Owns posting what is due in channels, once each: whatever dies, whoever else is at it, and however often the platform says no.
+
+Every worker ticks. What a tick finds due becomes an errand, which docket gives to one worker, and to another if that one dies.
+Whoever does it *takes* the deed in the store first: from then on it is unclear whether its message stands. It posts, and
+*settles* the deed with the message's id. Who takes a deed that is unclear asks the platform before posting. Should two post all
+the same (one stood still between taking and posting), the first to settle has posted, and the other takes its message back.
+
+Nothing depends on a task's memory: what is due follows from the store and the clock alone.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+from pydantic import TypeAdapter
+
+from interviewer.calendar import WINDOW, Holidays
+from interviewer.daily import (
+    GIVEN_UP,
+    GRACE,
+    NEWS,
+    Agenda,
+    Asked,
+    Board,
+    DailyAnswer,
+    DailyQuestion,
+    Deed,
+    Digested,
+    Item,
+    Kind,
+    Outcome,
+    Plan,
+    Public,
+    Reminded,
+    Revealed,
+    Slot,
+    Unsealed,
+    Warned,
+    agenda,
+    moment,
+    retry,
+    slot,
+    week,
+)
+from interviewer.daily_store import DailyStore
+from interviewer.discussion import Judged, compared, digest, discuss, outcome, rests, sharp, streak
+from interviewer.model import Answer, Case
+from interviewer.ports import Away, Clock, Closed, Noticeboard, Rater, StoreUnavailable, final
+from interviewer.questions import Bank, BankError, Taste, UnknownQuestion, pick
+
+logger = logging.getLogger(__name__)
+
+ERRAND = "daily"
+"""The name under which `Herald.do` is to be known to the engine."""
+TOLD = "told"
+"""Stands for the id of what was said to one person."""
+PACE = 1.0
+"""Seconds between ticks."""
+CANCELS = 0.2
+"""Seconds after which a cancellation that was swallowed is repeated."""
+AT_ONCE = 20
+"""Channels that are looked at at a time."""
+
+Ask = Callable[[str, str, str], Awaitable[bool]]
+"""Has an errand done: its key, its name and what goes with it (`Engine.ask`)."""
+
+
+@dataclass(frozen=True)
+class _Errand:
+    channel: str
+    deed: Deed
+
+
+ERRANDS: TypeAdapter[_Errand] = TypeAdapter(_Errand)
+
+
+@dataclass(frozen=True)
+class Herald:
+    """Posts a platform's daily questions, what becomes of them, and digests. `holidays` knows those of a country's code."""
+
+    store: DailyStore
+    bank: Bank
+    rater: Rater
+    noticeboard: Noticeboard
+    holidays: Callable[[str], Holidays]
+    clock: Clock
+    platform: str
+
+    # --- what is due ---
+
+    async def run(self, ask: Ask, pace: float = PACE) -> None:
+        """Tick until cancelled. A tick that fails is made up for by the next."""
+        failed, this = "", asyncio.current_task()
+        # redis-py swallows one cancellation in four.
+        while not (this and this.cancelling()):
+            problem = ""
+            try:
+                await self.tick(ask)
+            except StoreUnavailable as trouble:
+                problem = str(trouble)
+            except Exception as trouble:
+                where = "".join(traceback.format_tb(trouble.__traceback__)[-3:])
+                problem = f"{type(trouble).__name__}\n{where}"  # its text may hold a message
+            if problem and problem != failed:
+                logger.error("Daily questions: %s", problem)
+            failed = problem
+            await asyncio.sleep(pace)
+
+    @asynccontextmanager
+    async def at_work(self, ask: Ask) -> AsyncGenerator[None]:
+        """The same beside whatever is done here."""
+        ticking = asyncio.create_task(self.run(ask), name="herald")
+        try:
+            yield
+        finally:
+            # redis-py may swallow a cancellation while it connects, which a process that fails at once meets.
+            while not ticking.done():
+                ticking.cancel()
+                await asyncio.wait({ticking}, timeout=CANCELS)
+
+    async def tick(self, ask: Ask) -> None:
+        """Have done what is due now, and note what is too late."""
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def look(channel: str, seen: float) -> None:
+            async with places:
+                await self._look(channel, seen, ask)
+
+        waiting = await self.store.waiting(self.platform, self.clock())
+        # A channel that can't be looked at is no reason to leave the others, or to begin with them anew before they are done.
+        looked = await asyncio.gather(*(look(*each) for each in waiting), return_exceptions=True)
+        for problem in looked:
+            if problem:
+                raise problem
+
+    async def _look(self, channel: str, seen: float, ask: Ask) -> None:
+        board = await self.store.board(channel)
+        if board is None:
+            await self.store.rest(channel, seen, None)
+            return
+        found, tries = await self._agenda(board)
+        for deed in found.missed:
+            await self._miss(board, deed)
+        # One that another process was about to ask for when it died is waited for, and holds up no other.
+        await asyncio.gather(
+            *(
+                ask(
+                    f"{channel}|{deed.name}|{tries[deed.name]}",
+                    ERRAND,
+                    ERRANDS.dump_json(_Errand(channel, deed)).decode(),
+                )
+                for deed in found.due
+            )
+        )
+        if not found.due and not found.missed:
+            await self.store.rest(channel, seen, found.next)
+
+    async def _agenda(self, board: Board) -> tuple[Agenda, Mapping[str, int]]:
+        """What there is to do in a channel, and how often each was tried."""
+        channel = board.channel
+        past, doings = await self.store.past(channel), await self.store.doings(channel)
+        reminders = await self.store.reminders(channel)
+        tries = defaultdict(int, {name: doing.tries for name, doing in doings.items()})
+        return agenda(board, past, doings, reminders, self.clock(), self.holidays), tries
+
+    async def _miss(self, board: Board, deed: Deed) -> None:
+        """Leave what is too late to be done; a question that was not asked is told of."""
+        channel = board.channel
+        if deed.kind is Kind.REVEAL:
+            question = await self._question(channel, slot(deed.what))
+            if question and question.outcome is None:
+                await self.store.keep_question(channel, replace(question, outcome=Outcome()))
+        if deed.kind is Kind.REMIND:
+            person, _, name = deed.what.partition("/")
+            await self.store.unremind(channel, person, slot(name))
+        message = await self.store.settle(channel, deed.name, await self._stands(board, deed) or GIVEN_UP)
+        if deed.kind is Kind.ASK:
+            plan = board.plan(slot(deed.what).plan)
+            if message != GIVEN_UP and plan:
+                # It was posted, and whoever posted it died before keeping it.
+                await self.store.keep_question(channel, replace(await self._made(board, plan, deed), message=message))
+            told = "" if board.stuck or message != GIVEN_UP else _skipped(deed)
+            await self._change(channel, lambda now: _without(now, slot(deed.what), told))
+
+    async def _stands(self, board: Board, deed: Deed) -> str:
+        """The message of a question that was posted by somebody who died before noting it; "" if there is none."""
+        plan = board.plan(slot(deed.what).plan) if deed.kind is Kind.ASK else None
+        doing = (await self.store.doings(board.channel)).get(deed.name)
+        if plan and doing and doing.unclear:
+            question = await self._made(board, plan, deed)
+            notice = Asked(question, self.bank.case(question.item.question), plan.schedule.zone)
+            with suppress(Away, Closed):
+                return await self.noticeboard.find(board.channel, deed.name, notice)
+        return ""
+
+    # --- doing it ---
+
+    async def do(self, what: str, last: bool) -> None:
+        """Do a deed, unless it has been done. One that the platform does not take now comes back by itself."""
+        asked = ERRANDS.validate_json(what)
+        channel, deed = asked.channel, asked.deed
+        board = await self.store.board(channel)
+        if board is None or self.clock() - deed.at > self._patience(deed):
+            return
+        try:
+            await self._do(board, deed)
+        except Away as problem:
+            logger.warning("%s in %s comes later: %s", deed.kind, channel, problem)
+            await self._later(channel, deed)
+        except Closed as problem:
+            logger.warning("%s in %s is not done: %s", deed.kind, channel, problem)
+            await self._stuck(board, deed, str(problem))
+        finally:
+            await self.store.look_again(channel)
+
+    def _patience(self, deed: Deed) -> float:
+        return WINDOW.total_seconds() if deed.kind is Kind.ASK else GRACE
+
+    async def _do(self, board: Board, deed: Deed) -> None:
+        match deed.kind:
+            case Kind.ASK:
+                await self._ask(board, deed)
+            case Kind.REVEAL:
+                await self._reveal(board, deed)
+            case Kind.DIGEST:
+                await self._digest(board, deed)
+            case Kind.REMIND:
+                await self._remind(board, deed)
+
+    async def _ask(self, board: Board, deed: Deed) -> None:
+        which = slot(deed.what)
+        plan = board.plan(which.plan)
+        if plan is None or board.paused or which in board.skipped:
+            return  # it was called off a moment ago
+        if board.stuck and not await self._usable_again(board, deed):
+            return
+        question = await self._made(board, plan, deed)
+        notice = Asked(question, self.bank.case(question.item.question), plan.schedule.zone)
+        message = await self._once(board.channel, deed.name, notice)
+        if message == GIVEN_UP:
+            return  # it took so long that others have told of it
+        # Until it is kept the deed is due, whatever its message.
+        await self.store.keep_question(board.channel, replace(question, message=message))
+        await self._change(board.channel, lambda now: _without(now, which))
+
+    async def _made(self, board: Board, plan: Plan, deed: Deed) -> DailyQuestion:
+        """The question of a slot, the same on every try; it has no message yet."""
+        which = slot(deed.what)
+        item, zone = await self._item(board, plan, which), plan.schedule.zone
+        return DailyQuestion(which, item, plan.level, deed.at, deed.at + plan.reveal, "", zone=zone)
+
+    async def _reveal(self, board: Board, deed: Deed) -> None:
+        channel = board.channel
+        question = await self._question(channel, slot(deed.what))
+        if question is None or question.outcome is not None:
+            return
+        try:
+            case = self.bank.case(question.item.question)
+            points = tuple(point.id for point in compared(case.guide, question.item.point, question.level))
+        except (UnknownQuestion, BankError, KeyError):
+            logger.warning("%s is no longer in the bank, and not revealed", question.item.question)
+            await self.store.keep_question(channel, replace(question, outcome=Outcome()))
+            return
+        answers = await self.store.answers(channel, question.slot)
+        people = tuple(dict.fromkeys(each.person for each in answers))
+        hidden = {each for each in people if (await self.store.standing(each)).hidden}
+        for each in answers:
+            if each.sealed:
+                notice = Unsealed(question, each, each.person not in hidden)
+                await self._once(channel, f"unseal:{deed.what}/{each.person}", notice, question.message)
+        judged = [await self._judge(case, each, answers, hidden) for each in people]
+        discussion = discuss(judged, points)
+        await self._once(channel, deed.name, Revealed(question, case, discussion), question.message)
+        covered = {each.person: each.covered(points) for each in judged}
+        became = outcome(discussion, people, await self.store.firsts(channel, question.slot), covered)
+        await self.store.keep_question(channel, replace(question, outcome=became))
+
+    async def _judge(self, case: Case, person: str, answers: Iterable[DailyAnswer], hidden: set[str]) -> Judged:
+        """All that somebody answered. Who sealed any of it, or left, is not quoted."""
+        theirs = [each for each in answers if each.person == person]
+        text = "\n".join(each.text for each in theirs)
+        # Nobody asked for this: it is not to spend anybody's tokens.
+        rating = await final(self.rater.rate(case, Answer(text, frugal=True, final=True)))
+        return Judged(person, rating, person not in hidden and not any(each.sealed for each in theirs))
+
+    async def _digest(self, board: Board, deed: Deed) -> None:
+        questions = [each for each in await self.store.past(board.channel) if week(each.slot.day) == deed.what]
+        people = {person for each in questions if each.outcome for person in each.outcome.takers}
+        standings = {person: await self.store.standing(person) for person in people}
+        ranked = [person for person, standing in standings.items() if board.leaderboard and standing.ranked]
+        streaks = {person: await self._streak(board, person, questions) for person in ranked}
+        made = digest(deed.what, questions, standings, streaks, ranks=board.leaderboard)
+        if made is None:
+            await self.store.settle(board.channel, deed.name, GIVEN_UP)
+            return
+        cases: dict[str, Case] = {}
+        for each in questions:
+            with suppress(UnknownQuestion, BankError):
+                cases[each.item.question] = self.bank.case(each.item.question)
+        await self._once(board.channel, deed.name, Digested(made, cases))
+
+    async def _streak(self, board: Board, person: str, questions: Sequence[DailyQuestion]) -> int:
+        """Somebody's streak by the end of a week, by the days of the channel's first plan."""
+        days = await self.store.days(person)
+        until = max([each.slot.day for each in questions])
+        if not board.plans:
+            return streak(days, until, lambda _: False)
+        schedule = board.plans[0].schedule
+        return streak(days, until, rests(schedule, self.holidays(schedule.holidays)))
+
+    async def _remind(self, board: Board, deed: Deed) -> None:
+        person, _, name = deed.what.partition("/")
+        question = await self._question(board.channel, slot(name))
+        wanted = {each.name for each in await self.store.reminders(board.channel)}
+        open = question and question.outcome is None and self.clock() < question.reveals
+        if question and open and deed.name in wanted and self._there(question.item):
+            with suppress(Closed):
+                case = self.bank.case(question.item.question)
+                await self.noticeboard.tell(person, deed.name, Reminded(question, case, board.channel, question.zone))
+        await self.store.settle(board.channel, deed.name, TOLD)
+        await self.store.unremind(board.channel, person, slot(name))
+
+    # --- once ---
+
+    async def _once(self, channel: str, name: str, notice: Public, under: str = "") -> str:
+        """The id of a notice's message: posted now, unless it has been."""
+        doing = await self.store.take(channel, name)
+        if doing.id:
+            return doing.id
+        # Until the platform has been asked, what was unclear stays so.
+        unclear = doing.unclear
+        try:
+            found = await self.noticeboard.find(channel, name, notice, under) if doing.unclear else ""
+            unclear = False
+            mine = found or await self.noticeboard.post(channel, name, notice, under)
+        except (Away, Closed) as problem:
+            unclear = unclear or (isinstance(problem, Away) and problem.unclear)
+            await self.store.postpone(channel, name, retry(doing.tries + 1, self.clock()), unclear=unclear)
+            raise
+        kept = await self.store.settle(channel, name, mine)
+        if kept != mine:
+            logger.warning("%s was posted twice to %s: mine is taken back", name, channel)
+            await self.noticeboard.take_back(channel, mine, under)
+        return kept
+
+    async def _later(self, channel: str, deed: Deed) -> None:
+        """Have a deed come back that broke off where nothing of its own had been tried."""
+        doing = (await self.store.doings(channel)).get(deed.name)
+        now = self.clock()
+        if doing is None or doing.again <= now:
+            tries = doing.tries if doing else 0
+            unclear = bool(doing and doing.unclear)
+            await self.store.postpone(channel, deed.name, retry(tries + 1, now), unclear=unclear)
+
+    # --- channels that can't be posted to ---
+
+    async def _usable_again(self, board: Board, deed: Deed) -> bool:
+        """Whether a channel takes posts again that took none; if not, this one is left."""
+        try:
+            await self.noticeboard.usable(board.channel)
+        except Closed:
+            doing = (await self.store.doings(board.channel)).get(deed.name)
+            # What made it stuck is tried again for a while: somebody who is told may put it right.
+            if doing is None or not doing.tries:
+                await self.store.settle(board.channel, deed.name, GIVEN_UP)
+                await self._change(board.channel, lambda now: _without(now, slot(deed.what)))
+            else:
+                await self._later(board.channel, deed)
+            return False
+        await self._change(board.channel, lambda now: replace(now, stuck=""))
+        return True
+
+    async def _stuck(self, board: Board, deed: Deed, why: str) -> None:
+        """The channel takes nothing: tell its administrator once, and come back for a while."""
+        await self._later(board.channel, deed)
+        before = await self._change(board.channel, lambda now: replace(now, stuck=why))
+        if before and not before.stuck:
+            with suppress(Closed, Away):
+                await self.noticeboard.tell(
+                    board.admin, f"stuck:{board.channel}:{deed.name}", Warned(board.channel, why)
+                )
+
+    # --- small things ---
+
+    async def _item(self, board: Board, plan: Plan, which: Slot) -> Item:
+        """What a slot is about: the same for all of a team that wants the same on the same day, and new until all was asked."""
+        about = "|".join((plan.level, *sorted(plan.topics)))
+        occasion = (
+            which.day.isoformat() if any(each.id == plan.id == which.plan for each in board.plans) else which.name
+        )
+        asked = await self.store.asked(board.team, about)
+        pinned = await self.store.pinned(board.team, about, occasion)
+        pinned = pinned or await self.store.pin(
+            board.team, about, occasion, self._choose(board.team, plan, occasion, asked)
+        )
+        # What was pinned may have left the bank since; then everybody chooses the same once more.
+        return pinned if self._there(pinned) else self._choose(board.team, plan, occasion, asked)
+
+    def _there(self, item: Item) -> bool:
+        """Whether the bank still has what an item is about."""
+        try:
+            self.bank.case(item.question).guide.point(item.point)
+        except (UnknownQuestion, BankError, KeyError):
+            return False
+        return True
+
+    def _choose(self, team: str, plan: Plan, occasion: str, asked: Sequence[Item]) -> Item:
+        """A question not asked before, or the one asked longest ago, and a point of it. Raises UnknownQuestion for a bank in
+        which nothing can be asked."""
+        seed = f"{team} {occasion}"
+        among = [
+            question
+            for question in self.bank.questions
+            if plan.level in question.levels and (not plan.topics or self._on(plan.topics, question.id))
+        ]
+        # A bank that has lost a topic is no reason for a day without a question.
+        left = among or [question for question in self.bank.questions if plan.level in question.levels]
+        seen = [each.question for each in asked]
+        while left:
+            question = pick(self.bank, plan.level, seen, crc32(seed.encode()), left)
+            with suppress(BankError):
+                points = [each.point for each in asked if each.question == question.id]
+                if point := sharp(self.bank.case(question.id).guide, plan.level, points, seed):
+                    return Item(question.id, point.id)
+            left.remove(question)
+        raise UnknownQuestion(f"No question in the bank is asked at {plan.level} level.")
+
+    def _on(self, topics: Sequence[str], question: str) -> bool:
+        """Whether a question is on one of these topics."""
+        return any(Taste(topic=topic).fits(self.bank.question(question)) for topic in topics)
+
+    async def _question(self, channel: str, which: Slot) -> DailyQuestion | None:
+        return next((each for each in await self.store.past(channel) if each.slot == which), None)
+
+    async def _change(self, channel: str, change: Callable[[Board], Board]) -> Board | None:
+        """Change a channel's board, and return it as it was; None where there is none any more."""
+        while board := await self.store.board(channel):
+            after = change(board)
+            if after == board or await self.store.keep_board(board, after):
+                return board
+        return None
+
+
+def _without(board: Board, which: Slot, told: str = "") -> Board:
+    """A board without the extra question of a slot, with news if there are any."""
+    extras = tuple(each for each in board.extras if each.slot != which)
+    news = (*board.news, told)[-NEWS:] if told and told not in board.news else board.news
+    return replace(board, extras=extras, news=news)
+
+
+def _skipped(deed: Deed) -> str:
+    """What is told of a question that was not asked."""
+    when, hours = moment(deed.at), WINDOW.total_seconds() / 3600
+    return f"{when:%a} {when.day} {when:%b}, {when:%H:%M} UTC: skipped, since I came more than {hours:.0f} hours late"
