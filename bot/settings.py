@@ -10,6 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 DEFAULT_MODEL = "openai:gpt-4.1-mini"
 """What is used when there is a key and nobody says which model: it takes a temperature, a JSON schema and caches prompts."""
 
+MANAGES = "manage_guild"
+"""Discord's permission Manage Server, as discord.py calls it."""
+
 
 class Settings(BaseSettings):
     """What can be set; `.env.example` lists it for a human."""
@@ -74,12 +77,33 @@ class Settings(BaseSettings):
         default="https://slack.com/oauth/v2/authorize", description="Where a workspace agrees to an install."
     )
     slack_guests: bool = Field(default=False, description="Whether guests of a workspace may hold interviews.")
+    slack_daily_admins: str = Field(
+        default="", description="User ids, by commas, who may order the daily question besides a workspace's admins."
+    )
 
     discord_token: SecretStr = Field(default=SecretStr(""), description="The bot's token: `mockingbird discord`.")
     discord_api_url: str = Field(default="https://discord.com/api/v10", description="Where Discord's API is.")
     discord_message_content: bool = Field(
         default=False, description="Hear plain messages in private threads too: needs the Message Content Intent."
     )
+
+    discord_daily_permission: str = Field(
+        default=MANAGES, description="Who may set up a channel's daily question, by discord.py's name of a permission."
+    )
+
+    @field_validator("discord_daily_permission")
+    @classmethod
+    def _is_a_permission(cls, name: str) -> str:
+        wanted = name.strip().lower().replace(" ", "_")
+        if wanted != MANAGES:
+            # Importing it takes its time, and hardly anybody changes this.
+            from discord import Permissions  # noqa: PLC0415
+
+            if wanted not in Permissions.VALID_FLAGS:
+                raise ValueError(
+                    "DISCORD_DAILY_PERMISSION must be a permission of Discord's, as in manage_guild or manage_messages"
+                )
+        return wanted
 
     @field_validator("redis_url")
     @classmethod
@@ -124,6 +148,11 @@ class Settings(BaseSettings):
     def slack_keys(self) -> tuple[str, ...]:
         """The keys that tokens are encrypted with, the newest first."""
         return tuple(key.strip() for key in self.slack_encryption_keys.get_secret_value().split(",") if key.strip())
+
+    @property
+    def slack_admins(self) -> frozenset[str]:
+        """The user ids of those who may order the daily question besides a workspace's own admins."""
+        return frozenset(user.strip() for user in self.slack_daily_admins.split(",") if user.strip())
 
     @field_validator("data", "cache", "questions")
     @classmethod

@@ -11,7 +11,6 @@ from slack_sdk.oauth.installation_store.models.installation import Installation
 
 from bot.slack import buttons
 from bot.slack.places import Place
-from bot.slack.reception import DAILY
 from bot.slack.service import Slack
 from bot.slack.vault import Vault, new_key
 from bot.steering import NO_INTERVIEW
@@ -279,7 +278,6 @@ async def test_with_nothing_running_each_command_says_how_to_begin(slack: SlackS
         assert (await told(slack, ana, word))["text"] == NO_INTERVIEW
     assert "No interviews yet" in (await told(slack, ana, "history"))["text"]
     assert "no scorecard yet" in (await told(slack, ana, "score"))["text"]
-    assert (await told(slack, ana, "daily"))["text"] == DAILY
     helped = text_of(await told(slack, ana, "help"))
     assert all(word in helped for word in ("hint", "pause", "/interview export", "/interview forget"))
     assert slack.messages(slack.dm(ana)) == []

@@ -25,6 +25,7 @@ ALLOWED = {
         "files:read",
         "files:write",
     ),
+    *("channels:read", "groups:read"),
     *("groups:history", "im:history", "im:read", "im:write", "reactions:write", "users:read"),
 }
 Where = tuple[str | int, ...]

@@ -188,15 +188,19 @@ def _interactions(app: Registry, reception: Reception) -> None:
         who, trigger = _who(body, context), str(body.get("trigger_id") or "")
         # The App Home has no message; its hash is another each time it is drawn.
         message = str(container.get("message_ts") or view.get("hash") or trigger)
-        await reception.pressed(who, str(action["action_id"]), str(action.get("value") or ""), message, trigger)
+        thread = str(container.get("thread_ts") or "")
+        await reception.pressed(who, str(action["action_id"]), str(action.get("value") or ""), message, trigger, thread)
         await ack()
 
     async def submitted(ack: Ack, body: Mapping[str, Any], view: Mapping[str, Any], context: AsyncBoltContext) -> None:
         then = await reception.submitted(_who(body, context), view)
         await ack(**(then or {}))
 
-    async def searched(ack: Ack, payload: Mapping[str, Any]) -> None:
-        await ack(options=reception.options(str(payload["action_id"]), str(payload.get("value") or "")))
+    async def searched(
+        ack: Ack, body: Mapping[str, Any], payload: Mapping[str, Any], context: AsyncBoltContext
+    ) -> None:
+        typed = str(payload.get("value") or "")
+        await ack(options=await reception.options(_who(body, context), str(payload["action_id"]), typed))
 
     app.command(COMMAND)(ordered)
     app.action(ANY)(pressed)

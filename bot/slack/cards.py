@@ -49,12 +49,17 @@ async def day(client: Api, store: Store, thread: str, candidate: str) -> date:
 
 async def zone_of(client: Api, store: Store, candidate: str) -> tzinfo:
     """The time zone somebody chose, else that of their Slack profile; UTC if neither is known."""
+    return zone(await zone_name(client, store, candidate))
+
+
+async def zone_name(client: Api, store: Store, candidate: str) -> str:
+    """The name of that time zone; "" if neither is known."""
     name = (await store.preferences(candidate)).zone
     if not name:
         with suppress(SlackApiError, aiohttp.ClientError, TimeoutError):
             response: Any = await client.users_info(user=user(candidate))
             name = str(response["user"].get("tz") or "")
-    return zone(name)
+    return name
 
 
 async def links_of(client: Api, where: Place, card: Scorecard) -> Mapping[str, str]:

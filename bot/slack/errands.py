@@ -5,6 +5,7 @@ An errand is JSON, so that any worker can do it. One that may have been done bef
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,6 +31,7 @@ from bot.slack.presence import suggest
 from bot.slack.rendering import Block, Outgoing
 from bot.slack.text import escape, mrkdwn, plain
 from interviewer.clock import MINUTES
+from interviewer.daily_store import DailyStore
 from interviewer.engine import Engine
 from interviewer.model import Case, Inbound, Phase, Question, Settings
 from interviewer.ports import Store
@@ -116,9 +118,11 @@ Asked = TypeVar("Asked", Opening, Errand)
 
 @dataclass(frozen=True)
 class Errands:
-    """Everything a worker can be asked to do for Slack. `submit` is the engine's, `prepare` makes a question's guide ready."""
+    """Everything a worker can be asked to do for Slack. `submit` is the engine's, `prepare` makes a question's guide ready,
+    `daily` has what is kept of daily questions."""
 
     store: Store
+    daily: DailyStore
     bank: Bank
     clients: Clients
     platform: SlackPlatform
@@ -261,7 +265,10 @@ class Errands:
 
     async def export(self, client: Api, asked: Errand) -> None:
         """Everything that is kept of somebody, as a file in their direct messages."""
-        written = await export(self.store, self.bank.case, person(asked.team, asked.user))
+        who = person(asked.team, asked.user)
+        everything = json.loads(await export(self.store, self.bank.case, who))
+        daily = await self.daily.exported(who)
+        written = json.dumps({**everything, "daily": daily}, ensure_ascii=False, indent=2)
         await self._file(client, asked, await direct(client, asked.user), None, "mockingbird-export.json", written)
 
     async def _file(

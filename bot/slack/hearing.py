@@ -1,4 +1,5 @@
-"""Owns what becomes of a message from Slack: an answer where its author is being interviewed, else a wish, else a hello."""
+"""Owns what becomes of a message from Slack: an answer where its author is being interviewed, or to a daily question, else a
+wish, else a hello."""
 
 import asyncio
 import time
@@ -8,6 +9,7 @@ from bot.people import OVER, unfinished
 from bot.slack.arrivals import Changed, Said
 from bot.slack.asides import Asides, Who
 from bot.slack.buttons import really_end
+from bot.slack.daily import Daily
 from bot.slack.errands import Errand, Opening, have_done, have_opened
 from bot.slack.places import Place, ours, person, place
 from bot.slack.presence import Presence
@@ -28,19 +30,22 @@ STRANGER = "I hold interviews with members of this workspace only."
 class Hearing:
     """Takes in messages, and what people do to them afterwards."""
 
-    def __init__(self, engine: Engine, store: Store, bank: Bank, asides: Asides, presence: Presence) -> None:
+    def __init__(
+        self, engine: Engine, store: Store, bank: Bank, asides: Asides, presence: Presence, daily: Daily
+    ) -> None:
         self._engine = engine
         self._store = store
         self._bank = bank
         self._asides = asides
         self._presence = presence
+        self._daily = daily
 
     async def said(self, said: Said, mentioned: bool = False) -> None:
         """A message."""
         if not said.home:
             if said.private:
                 self._asides.tell(_who(said), STRANGER, said.where.thread)
-        elif said.thread and await self._heard(said, said.where.thread):
+        elif said.thread and (await self._heard(said, said.where.thread) or await self._daily.heard(said)):
             pass
         elif said.private or mentioned:
             await self._addressed(said)
@@ -106,7 +111,11 @@ class Hearing:
         thread = said.where.thread
         if not said.thread:
             thread = (await self._store.notes(said.candidate)).get(_beside(said), "")
-        if not thread or not await self._theirs(said, thread, deleted=changed.deleted):
+        if not thread:
+            return
+        if not await self._theirs(said, thread, deleted=changed.deleted):
+            if said.home and said.thread and not said.private:
+                await self._daily.changed(changed)
             return
         id = f"{said.event}:{'deleted' if changed.deleted else changed.at}"
         now = None if changed.deleted else clean(said.text)

@@ -22,8 +22,8 @@ from bot.debrief import MAXIMUM, one_line
 from bot.people import Sitting
 from bot.slack import buttons
 from bot.slack.buttons import Made, button, made, row
+from bot.slack.forms import shortened
 from bot.slack.text import mrkdwn
-from bot.slack.views import shortened
 from interviewer.clock import MINUTES
 from interviewer.model import Format, Level, Mode, Preferences, Scorecard
 
@@ -43,6 +43,10 @@ HOW = (
     "2. Think aloud in writing, and ask me anything you need to know. When you pause, the clock stops; you can come back "
     "another day.\n"
     "3. Read your scorecard, argue where I missed something you said, and see a model answer."
+)
+DAILY = (
+    "A channel can have a *daily question*, answered in five minutes: whoever administers this workspace types "
+    "`/interview daily` there."
 )
 AI = (
     "An AI holds the interviews and estimates the scores. It can be wrong: learn from it, and let no decision about "
@@ -77,6 +81,7 @@ def home(  # noqa: PLR0913 (each of them is a different thing, and they are name
         *top,
         *([] if sittings else [_text(HOW)]),
         _begin(),
+        _context(_mrkdwn(DAILY)),
         made(DividerBlock()),
         _settings(likes, profile_zone, voice),
         _text(_kept(keep_days)),

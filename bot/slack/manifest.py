@@ -16,10 +16,13 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "app_mentions:read": "To answer when somebody mentions the bot in a channel (event `app_mention`).",
         "assistant:write": "To be an agent in Slack: to show that an answer is being read, and to suggest how to begin "
         "(`assistant.threads.setStatus`, `setSuggestedPrompts`).",
-        "channels:history": "To hear the candidate in an interview's thread in a public channel the bot was added to "
-        "(event `message.channels`), and to see there whether a message of its own arrived that was cut off "
-        "(`conversations.replies`, `conversations.history`).",
+        "channels:history": "To hear the candidate in an interview's thread, and what is answered in a daily question's, in a "
+        "public channel the bot was added to (event `message.channels`), and to see there whether a message of its own "
+        "arrived that was cut off (`conversations.replies`, `conversations.history`).",
         "groups:history": "The same in a private channel the bot was added to (event `message.groups`).",
+        "channels:read": "To offer the public channels the bot was added to for a daily question, and to see whether it can "
+        "post there (`users.conversations`, `conversations.info`).",
+        "groups:read": "The same for private channels the bot was added to, offered only to those who are in them.",
         "chat:write": "To ask questions, reply and show the scorecard (`chat.postMessage`, `chat.update`, streaming), "
         "and to say that a reply is being prepared (`agents.sessions.setStatus`).",
         "commands": "To offer `/interview`.",
@@ -31,7 +34,8 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "files:read": "To fetch a text, a picture or a voice clip that the candidate attaches to an answer, "
         "and to wait until Slack has taken in the scorecard's picture (`files.info`).",
         "reactions:write": "To mark a message as seen while a reply is being prepared (`reactions.add`).",
-        "users:read": "To know a person's time zone, and whether they are a guest of the workspace (`users.info`).",
+        "users:read": "To know a person's time zone, whether they are a guest of the workspace, and whether they administer it, "
+        "as they must to order a daily question (`users.info`).",
     }
 )
 """Every bot scope the app asks for, with the reason. There are no user scopes: it never acts in a person's name."""
@@ -41,7 +45,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "app_home_opened": "Shows the Home tab, and suggests how to begin when the chat is opened.",
         "app_mention": "Answers, or starts an interview in a direct message, when the bot is mentioned in a channel.",
         "message.im": "Hears what a candidate writes to the bot, and what they change or delete afterwards.",
-        "message.channels": "The same in an interview's thread in a public channel; any other message is dropped and not kept.",
+        "message.channels": "The same in an interview's or a daily question's thread in a public channel; any other message is "
+        "dropped and not kept.",
         "message.groups": "The same in a private channel.",
         "agent_session_stopped": "Stops preparing a reply when somebody presses Slack's stop button.",
         "app_uninstalled": "Deletes the workspace's tokens.",
@@ -62,6 +67,9 @@ minutes). You can pause and come back another day.
 Mockingbird is AI-assisted. A small model on the server that runs it judges your answers and, if whoever runs it has set one \
 up, a large language model does too and words what the interviewer says. Both estimate and can be wrong: a scorecard is there \
 to learn from, and no decision about anybody should rest on it.
+
+A channel can also have a daily question: one sharp question at a time its workspace's administrators choose, answered in its \
+thread or sealed until the answers are discussed.
 
 Interviews are held in direct messages. If you hold one in a channel's thread instead, everybody in that channel can read it."""
 _AGENT_DESCRIPTION = (
@@ -134,7 +142,7 @@ def _command(base: str) -> dict[str, Any]:
         "command": "/interview",
         **({"url": base + EVENTS_PATH} if base else {}),
         "description": "Practise a system design interview",
-        "usage_hint": "[start senior 30 | hint | time | next | pause | resume | end | help]",
+        "usage_hint": "[start senior 30 | hint | time | next | pause | resume | end | daily | help]",
         # A person or a channel then comes as an id, as in messages, rather than as a name that anybody may bear.
         "should_escape": True,
     }

@@ -18,6 +18,7 @@ from slack_sdk.errors import SlackApiError
 from bot.letters import LAST, Sending, once, over, surplus
 from bot.slack import cards
 from bot.slack.clients import Api, Clients, NotInstalled, error, passing
+from bot.slack.keys import found, keyed
 from bot.slack.places import Place, place, user
 from bot.slack.presence import Presence
 from bot.slack.rendering import IN_PRIVATE, NOTICE, Outgoing, outgoing, plainly
@@ -28,8 +29,6 @@ from interviewer.ports import Post, Store, Undeliverable
 
 logger = logging.getLogger(__name__)
 
-EVENT = "mockingbird_post"
-"""The type of the metadata that carries a post's key."""
 FIXED = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "streaming_state_conflict"})
 """Refusals that mean a message can't be changed any more."""
 REFUSED_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments"})
@@ -221,7 +220,7 @@ class SlackPlatform:
             "channel": letter.channel,
             "text": form.text,
             "blocks": form.everything,
-            "metadata": {"event_type": EVENT, "event_payload": {"key": letter.key}},
+            "metadata": keyed(letter.key),
         }
         if stream:
             try:
@@ -230,8 +229,8 @@ class SlackPlatform:
                 if error(problem) not in FIXED:
                     raise
                 logger.info("A stream can't become %s: %s", letter.key, error(problem))
-                if found := await self._find(client, letter, notes):
-                    return found
+                if ts := await self._find(client, letter, notes):
+                    return ts
             else:
                 return stream
         response: Any = await client.chat_postMessage(
@@ -255,7 +254,7 @@ class SlackPlatform:
             if passing(problem):
                 raise
             return ""
-        return next((str(m["ts"]) for m in response["messages"] if _key_of(m) == letter.key), "")
+        return found(response["messages"], letter.key)
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         task: asyncio.Task[None] = asyncio.create_task(_quietly(work))
@@ -282,9 +281,3 @@ async def _quietly(work: Coroutine[Any, Any, Any]) -> None:
     """What is nice to have must not fail anything."""
     with suppress(SlackApiError, NotInstalled, aiohttp.ClientError, TimeoutError):
         await work
-
-
-def _key_of(message: Mapping[str, Any]) -> str:
-    metadata: Mapping[str, Any] | None = message.get("metadata")
-    payload: Mapping[str, Any] | None = metadata and metadata.get("event_payload")
-    return str(payload.get("key", "")) if payload else ""

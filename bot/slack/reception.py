@@ -17,9 +17,11 @@ from bot.actions import COMMAND_OF, REALLY
 from bot.commands import COMMANDS, NotUnderstood, Typed, Wish, parse, wish
 from bot.feedback import GLAD, THANKS, felt
 from bot.people import Sitting, sitting, sittings, unfinished, zone
-from bot.slack import buttons, cards, home, views
+from bot.slack import buttons, cards, daily_forms, home, views
 from bot.slack.asides import Asides, Who
 from bot.slack.clients import Api
+from bot.slack.daily import MINE, Daily
+from bot.slack.daily_orders import Orders
 from bot.slack.errands import Errand, Errands, Opening, have_done, have_opened
 from bot.slack.places import ours, place, team
 from bot.slack.presence import suggest
@@ -40,7 +42,7 @@ WHICH_POINT = (
 )
 SLIP = 70
 """From here on (of 100) a word may be a command with a slip of the finger."""
-DAILY = "The daily question is not here yet. `/interview start` holds an interview now."
+DAILY = "daily"
 FORGOTTEN = "Done: everything I kept of you is deleted. What stands in our messages in Slack is yours to delete there."
 NOT_FORGOTTEN = "I could not delete everything just now. Press Forget me once more in a minute, please."
 
@@ -53,8 +55,21 @@ Reply = str | list[dict[str, Any]] | None
 class Reception:
     """Takes in commands, buttons and forms, and draws the App Home."""
 
-    def __init__(self, engine: Engine, errands: Errands, asides: Asides, *, voice: str, keep_days: int) -> None:
+    def __init__(  # noqa: PLR0913 (each of them is a different thing, and they are named where this is called)
+        self,
+        engine: Engine,
+        errands: Errands,
+        asides: Asides,
+        daily: Daily,
+        orders: Orders,
+        *,
+        voice: str,
+        keep_days: int,
+    ) -> None:
         self._engine = engine
+        self._errands = errands
+        self._daily = daily
+        self._daily_orders = orders
         self._store = errands.store
         self._bank = errands.bank
         self._clients = errands.clients
@@ -65,7 +80,12 @@ class Reception:
     # --- commands ---
 
     async def ordered(self, who: Who, text: str, id: str, trigger: str) -> Reply:
-        """`/interview …`; None when a modal opens."""
+        """`/interview …`, as Slack passes on what follows; None when a modal opens, or a word follows."""
+        word, _, rest = text.strip().partition(" ")
+        if word.lower() == DAILY:
+            # It may name a channel, which only as it comes has an id.
+            self._daily_orders.ordered(who, rest, trigger)
+            return None
         text = unescape(text)
         word, _, rest = text.strip().partition(" ")
         word = word.lower().removeprefix("/")
@@ -89,7 +109,6 @@ class Reception:
             "help": self._help,
             "export": self._export,
             "forget": self._forget_form,
-            "daily": self._daily,
         }
 
     def _meant(self, word: str) -> str:
@@ -97,7 +116,7 @@ class Reception:
         with suppress(NotUnderstood):
             wish(word, self._bank.questions)
             return ""
-        near = process.extractOne(word, (*self._orders(), *COMMANDS), scorer=fuzz.ratio, score_cutoff=SLIP)
+        near = process.extractOne(word, (*self._orders(), DAILY, *COMMANDS), scorer=fuzz.ratio, score_cutoff=SLIP)
         return f"There is no `/interview {escape(word)}`. Did you mean `/interview {near[0]}`?" if near else ""
 
     async def _start(self, who: Who, rest: str, id: str) -> Reply:
@@ -161,19 +180,19 @@ class Reception:
     async def _forget_form(self, who: Who, rest: str, id: str) -> Reply:
         return home.forgetting()
 
-    async def _daily(self, who: Who, rest: str, id: str) -> Reply:
-        return DAILY
-
     # --- buttons and forms ---
 
-    async def pressed(self, who: Who, action: str, value: str, message: str, trigger: str) -> None:
-        """A button. `message` is the ts of the message it stands below, or names the App Home as it was drawn.
+    async def pressed(self, who: Who, action: str, value: str, message: str, trigger: str, thread: str = "") -> None:
+        """A button. `message` is the ts of the message it stands below, or names the App Home as it was drawn; `thread` is the
+        ts of the thread that message is in, "" for none.
 
         Each of those steers the interview once. What is handed over or opened is so once for a press that is repeated at
         once, and again when it is pressed again later."""
         at_once = f"{action}:{value}:{message}"
         if action in COMMAND_OF:
             await self._steer(who, action, value, message)
+        elif action in MINE:
+            await self._daily.pressed(who, action, value, message, trigger, thread)
         elif action in ABOUT_A_CARD:
             await self._about_a_card(who, action, value, at_once, trigger)
         elif action in (buttons.START, buttons.PREFER, buttons.GUIDE):
@@ -249,6 +268,10 @@ class Reception:
             thread, channel = views.read_share(view)
             if await self._owned(who, thread):
                 await have_done(self._engine, "slack.share", Errand(f"share:{id}", who.team, who.user, thread, channel))
+        elif form == daily_forms.SET_FORM:
+            return await self._daily_orders.submitted(who, view)
+        elif form == daily_forms.BLIND_FORM:
+            await self._daily.sealed(who, view)
         elif form == views.FEEDBACK_FORM:
             thread, reasons, text = views.read_feedback(view)
             if await self._owned(who, thread):
@@ -268,8 +291,10 @@ class Reception:
             self._asides.tell(who, problem, thread)
         return None
 
-    def options(self, action: str, query: str) -> list[dict[str, Any]]:
+    async def options(self, who: Who, action: str, query: str) -> list[dict[str, Any]]:
         """What a menu that is searched offers."""
+        if action in (daily_forms.CHANNEL, daily_forms.ZONE):
+            return await self._daily_orders.options(who, action, query)
         known = self._bank.questions
         return views.question_options(query, known) if action == "question" else views.company_options(query, known)
 
@@ -309,6 +334,7 @@ class Reception:
     async def _forget(self, who: Who) -> None:
         try:
             await self._engine.forget(who.candidate)
+            await self._errands.daily.forget(who.candidate)
         except StoreUnavailable as problem:
             logger.warning("%s", problem)
             await self._asides.whisper(who, NOT_FORGOTTEN)

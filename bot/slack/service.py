@@ -12,20 +12,27 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.daily import holidays
+from bot.daily_desk import Desk
 from bot.settings import Settings
 from bot.slack.app import Authorize, make_app
 from bot.slack.asides import Asides
 from bot.slack.clients import Api, Clients
+from bot.slack.daily import Daily
+from bot.slack.daily_orders import Orders
 from bot.slack.errands import Errands
 from bot.slack.hearing import Hearing
 from bot.slack.manifest import SCOPES
-from bot.slack.places import ours, team
+from bot.slack.noticeboard import SlackNoticeboard
+from bot.slack.places import SCHEME, ours, team
 from bot.slack.platform import SlackPlatform
 from bot.slack.presence import Presence
 from bot.slack.reception import Reception
 from bot.slack.vault import Vault
 from bot.wiring import Interviewer
+from interviewer.daily_store import DailyStore
 from interviewer.engine import Engine, Pace
+from interviewer.herald import ERRAND, Herald
 from interviewer.model import Inbound
 from interviewer.questions import Bank
 from interviewer.store import RedisStore
@@ -85,6 +92,7 @@ async def running(
     """Slack's part on the store at `url`; leaving it drains. `signed`: requests come over HTTP and are signed."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(RedisStore.from_url(url, keep=settings.keep))
+        kept = await stack.enter_async_context(DailyStore.from_url(url, keep=settings.keep))
         vault = (
             await stack.enter_async_context(Vault.from_url(url, settings.slack_keys)) if settings.slack_keys else None
         )
@@ -103,11 +111,18 @@ async def running(
         async def submit(event: str, inbound: Inbound) -> bool | None:
             return await engine.submit(event, inbound)
 
-        errands = Errands(store, bank, clients, platform, submit, interviewer.prepare, settings.slack_guests)
-        engine = Engine(ports, url, pace, DOCKET, ours, errands.by_name())
+        errands = Errands(store, kept, bank, clients, platform, submit, interviewer.prepare, settings.slack_guests)
+        noticeboard = SlackNoticeboard(clients, platform)
+        herald = Herald(kept, bank, interviewer.rater, noticeboard, holidays, time.time, SCHEME)
+        engine = Engine(ports, url, pace, DOCKET, ours, {**errands.by_name(), ERRAND: herald.do})
         asides = Asides(clients)
-        hearing = Hearing(engine, store, bank, asides, presence)
-        reception = Reception(engine, errands, asides, voice=interviewer.models, keep_days=settings.retention_days)
+        desk = Desk(kept, bank, interviewer.rater, time.time)
+        daily = Daily(desk, engine, store, clients, asides)
+        orders = Orders(desk, noticeboard, store, clients, asides, settings.slack_admins)
+        hearing = Hearing(engine, store, bank, asides, presence, daily)
+        reception = Reception(
+            engine, errands, asides, daily, orders, voice=interviewer.models, keep_days=settings.retention_days
+        )
         secret = settings.slack_signing_secret.get_secret_value() if signed else ""
         oauth = _oauth(settings, vault) if vault and _installs(settings) else None
         client = clients.with_token(None)
@@ -115,6 +130,8 @@ async def running(
         stack.push_async_callback(platform.aclose)
         stack.push_async_callback(asides.aclose)
         await stack.enter_async_context(engine)
+        if pace.works:
+            await stack.enter_async_context(herald.at_work(engine.ask))
         yield Slack(
             make_app(hearing, reception, Authorize(clients), client, signing_secret=secret, oauth=oauth),
             engine,

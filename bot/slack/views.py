@@ -4,39 +4,30 @@ Text is plain, so that Slack finds no mention and no link in it; only `help_bloc
 anybody's. A value that a form doesn't offer counts as not chosen: somebody may submit what was opened before an update.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
 from rapidfuzz import fuzz
 from slack_sdk.models.blocks import (
     Block,
     CheckboxesElement,
-    ContextBlock,
     ConversationFilter,
     ConversationSelectElement,
-    ExternalDataSelectElement,
-    InputBlock,
-    InputInteractiveElement,
     MarkdownTextObject,
-    Option,
     PlainTextInputElement,
-    PlainTextObject,
-    RadioButtonsElement,
     SectionBlock,
-    StaticSelectElement,
 )
 from slack_sdk.models.views import View
 
 from bot.commands import Persona
 from bot.debrief import LOOKED_AT_ONCE, NONE_LEFT, WHERE_SAID, disputable, one_line
 from bot.feedback import MORE, REASON, WHAT, WHO_READS
+from bot.slack import forms
 from bot.slack.buttons import Made, made
+from bot.slack.forms import OPTION, OPTIONS, TITLE, VALUE, Text
 from interviewer.clock import MINUTES
 from interviewer.model import Format, Level, Mode, Preferences, Question, Scorecard
 
@@ -51,15 +42,10 @@ PERSONA, LANGUAGE, ZONE, POINT, ARGUMENT = "persona", "language", "zone", "point
 CHANNEL, REASONS, WORDS = "channel", "reasons", "words"
 """What the inputs are called: each name is an input's block_id and its action_id."""
 
-TITLE, OPTION, VALUE, OPTIONS, SECTION = 24, 75, 150, 100, 3_000
-"""The longest title, text and value of an option, menu, and section that Slack takes."""
 AUTOMATIC = "automatic"
 """Stands for "", which is no value of an option."""
 DIRECT, THREAD = "dm", "thread"
 LONGEST_ARGUMENT, LONGEST_WORDS = 2_000, 1_000
-
-Text = str | tuple[str, str]
-"""What an option says, and what may stand below it in small print."""
 
 LEVELS: Mapping[str, Text] = MappingProxyType({Level.MID: "Mid", Level.SENIOR: "Senior", Level.STAFF: "Staff"})
 FORMATS: Mapping[str, Text] = MappingProxyType(
@@ -100,7 +86,6 @@ Pacific/Auckland
 ZONES = tuple(_ZONES.split())
 """Where people are, from west to east; a zone that somebody already has is added."""
 
-Kind = TypeVar("Kind", bound=StrEnum)
 Thing = TypeVar("Thing")
 
 
@@ -128,37 +113,37 @@ def start_form(
     that there is a manner to choose; `note` is plain text above it all; `channel` is where it was asked for."""
     company = "For a surprise from one company. A question you choose above comes first."
     blocks = [
-        *([_said(note)] if note else []),
-        _asking(QUESTION, "Question", "Surprise me, or search…"),
-        _asking(COMPANY, "Company", "Any company", company),
+        *([forms.said(note)] if note else []),
+        forms.asking(QUESTION, "Question", "Surprise me, or search…"),
+        forms.asking(COMPANY, "Company", "Any company", company),
         *_usual(likes),
         *([_persona(likes)] if voice else []),
-        _where(channel_name) if channel else _aside("We talk in a direct message, where nobody else reads along."),
+        _where(channel_name) if channel else forms.aside("We talk in a direct message, where nobody else reads along."),
     ]
-    return _form(START_FORM, "Mock interview", "Start", blocks, {CHANNEL: channel})
+    return forms.modal(START_FORM, "Mock interview", "Start", blocks, {CHANNEL: channel})
 
 
 def read_start(view: Mapping[str, Any]) -> StartChoice:
     """What was chosen in a submitted start form. Raises ValueError for a view that is no submitted form."""
-    form = _submitted(view)
+    form = forms.submitted(view)
     return StartChoice(
         question=form.one(QUESTION),
         company=form.one(COMPANY),
-        level=_known(Level, form.one(LEVEL)) or Level.SENIOR,
-        format=_known(Format, form.one(FORMAT)) or Format.STANDARD,
-        mode=_known(Mode, form.one(MODE)) or Mode.PRACTICE,
-        persona=_known(Persona, form.one(PERSONA)),
+        level=forms.known(Level, form.one(LEVEL)) or Level.SENIOR,
+        format=forms.known(Format, form.one(FORMAT)) or Format.STANDARD,
+        mode=forms.known(Mode, form.one(MODE)) or Mode.PRACTICE,
+        persona=forms.known(Persona, form.one(PERSONA)),
         channel=form.carried(CHANNEL) if form.one(WHERE) == THREAD else "",
     )
 
 
 def _where(name: str) -> Block:
-    there = shortened(f"In a thread in #{one_line(name)}" if name else "In a thread here", OPTION)
+    there = forms.shortened(f"In a thread in #{one_line(name)}" if name else "In a thread here", OPTION)
     places = {
         DIRECT: ("In a direct message with me", "Private: nobody else reads along."),
         THREAD: (there, "Everybody there can read along. The scorecard comes to you alone."),
     }
-    return _input(WHERE, "Where", _radios(WHERE, places, DIRECT))
+    return forms.field(WHERE, "Where", forms.radios(WHERE, places, DIRECT))
 
 
 # --- what somebody likes --------------------------------------------------------------------------------------------
@@ -166,26 +151,26 @@ def _where(name: str) -> Block:
 
 def preferences_form(likes: Preferences) -> Made:
     """The settings, as they are; what was never chosen shows what is usual."""
-    languages = {**LANGUAGES, **({likes.language: shortened(likes.language, OPTION)} if likes.language else {})}
-    language = _select(LANGUAGE, languages, likes.language or AUTOMATIC)
-    zone = _select(ZONE, _zones(likes.zone), likes.zone or AUTOMATIC)
+    languages = {**LANGUAGES, **({likes.language: forms.shortened(likes.language, OPTION)} if likes.language else {})}
+    language = forms.menu(LANGUAGE, languages, likes.language or AUTOMATIC)
+    zone = forms.menu(ZONE, _zones(likes.zone), likes.zone or AUTOMATIC)
     blocks = [
         *_usual(likes),
         _persona(likes),
-        _input(LANGUAGE, "Language", language, hint="Needs a language model; without one I speak English."),
-        _input(ZONE, "Time zone", zone, hint="For the dates and times I show you."),
+        forms.field(LANGUAGE, "Language", language, hint="Needs a language model; without one I speak English."),
+        forms.field(ZONE, "Time zone", zone, hint="For the dates and times I show you."),
     ]
-    return _form(PREFERENCES_FORM, "Your settings", "Save", blocks)
+    return forms.modal(PREFERENCES_FORM, "Your settings", "Save", blocks)
 
 
 def read_preferences(view: Mapping[str, Any]) -> Preferences:
     """What was chosen in a submitted settings form. Raises ValueError for a view that is no submitted form."""
-    form = _submitted(view)
+    form = forms.submitted(view)
     return Preferences(
-        level=_known(Level, form.one(LEVEL)),
-        mode=_known(Mode, form.one(MODE)),
-        format=_known(Format, form.one(FORMAT)),
-        persona=_known(Persona, form.one(PERSONA)) or "",
+        level=forms.known(Level, form.one(LEVEL)),
+        mode=forms.known(Mode, form.one(MODE)),
+        format=forms.known(Format, form.one(FORMAT)),
+        persona=forms.known(Persona, form.one(PERSONA)) or "",
         language=_unless_automatic(form.one(LANGUAGE)),
         zone=_unless_automatic(form.one(ZONE)),
     )
@@ -194,21 +179,24 @@ def read_preferences(view: Mapping[str, Any]) -> Preferences:
 def _usual(likes: Preferences) -> tuple[Block, ...]:
     """What every interview has, chosen as somebody likes it."""
     return (
-        _input(LEVEL, "Level", _select(LEVEL, LEVELS, likes.level or Level.SENIOR)),
-        _input(FORMAT, "Length", _select(FORMAT, FORMATS, likes.format or Format.STANDARD)),
-        _input(MODE, "Mode", _radios(MODE, MODES, likes.mode or Mode.PRACTICE)),
+        forms.field(LEVEL, "Level", forms.menu(LEVEL, LEVELS, likes.level or Level.SENIOR)),
+        forms.field(FORMAT, "Length", forms.menu(FORMAT, FORMATS, likes.format or Format.STANDARD)),
+        forms.field(MODE, "Mode", forms.radios(MODE, MODES, likes.mode or Mode.PRACTICE)),
     )
 
 
 def _persona(likes: Preferences) -> Block:
-    chosen = _known(Persona, likes.persona) or Persona.CALM
+    chosen = forms.known(Persona, likes.persona) or Persona.CALM
     hint = "How a language model words what I say. Your score does not depend on it."
-    return _input(PERSONA, "Manner", _select(PERSONA, PERSONAS, chosen), hint=hint)
+    return forms.field(PERSONA, "Manner", forms.menu(PERSONA, PERSONAS, chosen), hint=hint)
 
 
 def _zones(current: str) -> Mapping[str, Text]:
     names = filter(None, dict.fromkeys((current, *ZONES)))
-    return {AUTOMATIC: "As in my Slack profile", **{name: shortened(name.replace("_", " "), OPTION) for name in names}}
+    return {
+        AUTOMATIC: "As in my Slack profile",
+        **{name: forms.shortened(name.replace("_", " "), OPTION) for name in names},
+    }
 
 
 def _unless_automatic(value: str) -> str:
@@ -221,7 +209,10 @@ def _unless_automatic(value: str) -> str:
 def dispute_form(thread: str, card: Scorecard, point: str = "") -> Made:
     """The modal that argues for a point, with `point` chosen if it can be; or one that says that none can."""
     statements = {
-        each.point: (shortened(one_line(each.statement) or each.point, OPTION), shortened(each.point, OPTION))
+        each.point: (
+            forms.shortened(one_line(each.statement) or each.point, OPTION),
+            forms.shortened(each.point, OPTION),
+        )
         for each in disputable(card)
         if len(each.point) <= VALUE
     }
@@ -230,15 +221,15 @@ def dispute_form(thread: str, card: Scorecard, point: str = "") -> Made:
             "Dispute a point",
             NONE_LEFT,
         )
-    menu = _select(POINT, statements, point, "Choose a point")
+    menu = forms.menu(POINT, statements, point, "Choose a point")
     text = PlainTextInputElement(action_id=ARGUMENT, multiline=True, min_length=1, max_length=LONGEST_ARGUMENT)
-    blocks = [_input(POINT, "Point", menu), _input(ARGUMENT, WHERE_SAID, text, hint=LOOKED_AT_ONCE)]
-    return _form(DISPUTE_FORM, "Dispute a point", "Look again", blocks, {THREAD: thread})
+    blocks = [forms.field(POINT, "Point", menu), forms.field(ARGUMENT, WHERE_SAID, text, hint=LOOKED_AT_ONCE)]
+    return forms.modal(DISPUTE_FORM, "Dispute a point", "Look again", blocks, {THREAD: thread})
 
 
 def read_dispute(view: Mapping[str, Any]) -> tuple[str, str, str]:
     """The thread, the point and the argument. Raises ValueError for a view that is no submitted form."""
-    form = _submitted(view)
+    form = forms.submitted(view)
     return form.carried(THREAD), form.one(POINT), form.one(ARGUMENT)
 
 
@@ -250,36 +241,36 @@ def share_form(thread: str, default_channel: str = "") -> Made:
     )
     menu = ConversationSelectElement(
         action_id=CHANNEL,
-        placeholder=_plain("Choose a channel"),
+        placeholder=forms.plain("Choose a channel"),
         initial_conversation=default_channel or None,
         filter=ConversationFilter(include=["public", "private"], exclude_bot_users=True),
     )
     hint = "Everybody in the channel will see it. I can post only where I have been added."
-    blocks = [_said(shown), _input(CHANNEL, "Channel", menu, hint=hint)]
-    return _form(SHARE_FORM, "Share your scorecard", "Share", blocks, {THREAD: thread})
+    blocks = [forms.said(shown), forms.field(CHANNEL, "Channel", menu, hint=hint)]
+    return forms.modal(SHARE_FORM, "Share your scorecard", "Share", blocks, {THREAD: thread})
 
 
 def read_share(view: Mapping[str, Any]) -> tuple[str, str]:
     """The thread and the channel. Raises ValueError for a view that is no submitted form."""
-    form = _submitted(view)
+    form = forms.submitted(view)
     return form.carried(THREAD), form.one(CHANNEL)
 
 
 def feedback_form(thread: str) -> Made:
     """The modal that asks what was wrong with an interview."""
-    boxes = CheckboxesElement(action_id=REASONS, options=_options(REASON))
+    boxes = CheckboxesElement(action_id=REASONS, options=forms.offered(REASON))
     text = PlainTextInputElement(action_id=WORDS, multiline=True, max_length=LONGEST_WORDS)
     blocks = [
-        _input(REASONS, WHAT, boxes, optional=True),
-        _input(WORDS, MORE, text, optional=True),
-        _aside(WHO_READS),
+        forms.field(REASONS, WHAT, boxes, optional=True),
+        forms.field(WORDS, MORE, text, optional=True),
+        forms.aside(WHO_READS),
     ]
-    return _form(FEEDBACK_FORM, "Your feedback", "Send", blocks, {THREAD: thread})
+    return forms.modal(FEEDBACK_FORM, "Your feedback", "Send", blocks, {THREAD: thread})
 
 
 def read_feedback(view: Mapping[str, Any]) -> tuple[str, tuple[str, ...], str]:
     """The thread, the reasons (of `REASON`) and the text. Raises ValueError for a view that is no submitted form."""
-    form = _submitted(view)
+    form = forms.submitted(view)
     return form.carried(THREAD), tuple(each for each in form.several(REASONS) if each in REASON), form.one(WORDS)
 
 
@@ -288,7 +279,14 @@ def read_feedback(view: Mapping[str, Any]) -> tuple[str, tuple[str, ...], str]:
 
 def notice(title: str, text: str) -> Made:
     """A modal that only says something, in plain text."""
-    return _view(View(type="modal", title=_plain(shortened(title, TITLE)), close=_plain("Close"), blocks=[_said(text)]))
+    return forms.sent(
+        View(
+            type="modal",
+            title=forms.plain(forms.shortened(title, TITLE)),
+            close=forms.plain("Close"),
+            blocks=[forms.said(text)],
+        )
+    )
 
 
 def help_blocks() -> list[Made]:
@@ -307,18 +305,13 @@ def help_blocks() -> list[Made]:
         "• `end`: finish, and see the scorecard",
         "*After it*, read the full report and the model answer, dispute a point if I missed something you did say, and "
         "share the scorecard with a channel if you like. Nothing is shared unless you do.",
+        "*A channel* can have a daily question: one to think about for five minutes, with what everybody made of it later. An "
+        "administrator sets it up with `/interview daily`, and `/interview daily status` shows what comes next.",
         "*At any time*, `/interview score` brings your last scorecard, `/interview history` lists your interviews, "
         "`/interview export` hands you all that is kept of you, and `/interview forget` deletes it. Your settings are in "
         "my Home tab.",
     )
     return [made(SectionBlock(text=MarkdownTextObject(text=part, verbatim=True))) for part in parts]
-
-
-def shortened(text: str, limit: int) -> str:
-    """The text in at most `limit` characters, cut at a word if it has one to cut at."""
-    if len(text) <= limit:
-        return text
-    return f"{text[: limit - 2].rsplit(' ', 1)[0]} …"
 
 
 # --- what a menu is asked for ---------------------------------------------------------------------------------------
@@ -356,16 +349,18 @@ def company_options(query: str, questions: Sequence[Question]) -> list[dict[str,
                 counts[name] = counts.get(name, 0) + 1
     found = _best(query, sorted(counts, key=str.casefold), lambda name: [(name, 1.0)])[:OPTIONS]
     return [
-        _option(name, (shortened(one_line(name), OPTION), f"{counts[name]} question{'s' * (counts[name] > 1)}"))
+        forms.option(
+            name, (forms.shortened(one_line(name), OPTION), f"{counts[name]} question{'s' * (counts[name] > 1)}")
+        )
         for name in found
     ]
 
 
 def _question(question: Question) -> dict[str, Any]:
     companies = ", ".join(filter(None, (question.company, *question.also_asked_at)))
-    about = shortened(one_line(" · ".join(filter(None, (companies, ", ".join(question.topics))))), OPTION)
-    title = shortened(one_line(question.title) or question.id, OPTION)
-    return _option(question.id, (title, about) if about else title)
+    about = forms.shortened(one_line(" · ".join(filter(None, (companies, ", ".join(question.topics))))), OPTION)
+    title = forms.shortened(one_line(question.title) or question.id, OPTION)
+    return forms.option(question.id, (title, about) if about else title)
 
 
 def _question_names(question: Question) -> Names:
@@ -414,127 +409,3 @@ def _run_together(typed: str, things: Sequence[Thing], names: Callable[[Thing], 
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.casefold())[:20]
-
-
-# --- the parts ------------------------------------------------------------------------------------------------------
-
-
-class _Picked(BaseModel):
-    value: str
-
-
-class _Field(BaseModel):
-    """What Slack says of one input: which of these it has goes by its kind."""
-
-    value: str | None = None
-    selected_option: _Picked | None = None
-    selected_options: list[_Picked] | None = None
-    selected_conversation: str | None = None
-
-
-class _State(BaseModel):
-    values: dict[str, dict[str, _Field]] = {}
-
-
-class _Form(BaseModel):
-    """A submitted view."""
-
-    state: _State
-    private_metadata: str = ""
-
-    def one(self, name: str) -> str:
-        """What was chosen or written; "" for nothing."""
-        field = self._field(name)
-        picked = field.selected_option.value if field.selected_option else ""
-        return picked or field.selected_conversation or (field.value or "").strip()
-
-    def several(self, name: str) -> tuple[str, ...]:
-        """What was ticked."""
-        return tuple(each.value for each in self._field(name).selected_options or ())
-
-    def carried(self, name: str) -> str:
-        """What the form has carried along unseen; "" for nothing."""
-        return str(json.loads(self.private_metadata or "{}").get(name, ""))
-
-    def _field(self, name: str) -> _Field:
-        return self.state.values.get(name, {}).get(name, _Field())
-
-
-def _submitted(view: Mapping[str, Any]) -> _Form:
-    return _Form.model_validate(view)
-
-
-def _known(kind: type[Kind], value: str) -> Kind | None:
-    return kind(value) if value in list(kind) else None
-
-
-def _form(
-    callback_id: str, title: str, submit: str, blocks: Sequence[Block], carried: Mapping[str, str] | None = None
-) -> Made:
-    return _view(
-        View(
-            type="modal",
-            callback_id=callback_id,
-            title=_plain(title),
-            submit=_plain(submit),
-            close=_plain("Cancel"),
-            blocks=blocks,
-            private_metadata=json.dumps(carried) if carried else None,
-        )
-    )
-
-
-def _view(view: View) -> Made:
-    return view.to_dict()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-
-
-def _input(
-    name: str, label: str, element: InputInteractiveElement, *, optional: bool = False, hint: str = ""
-) -> InputBlock:
-    below = _plain(hint) if hint else None
-    return InputBlock(block_id=name, label=_plain(label), element=element, optional=optional, hint=below)
-
-
-def _asking(name: str, label: str, placeholder: str, hint: str = "") -> InputBlock:
-    """A menu that asks the app for its options, from the first letter and before it."""
-    menu = ExternalDataSelectElement(action_id=name, placeholder=_plain(placeholder), min_query_length=0)
-    return _input(name, label, menu, optional=True, hint=hint)
-
-
-def _select(name: str, choices: Mapping[str, Text], chosen: str, placeholder: str = "Choose") -> StaticSelectElement:
-    """A menu with an option chosen, or none if there is no such option."""
-    options = _options(choices)
-    return StaticSelectElement(
-        action_id=name, placeholder=_plain(placeholder), options=options, initial_option=_initial(options, chosen)
-    )
-
-
-def _radios(name: str, choices: Mapping[str, Text], chosen: str) -> RadioButtonsElement:
-    options = _options(choices)
-    return RadioButtonsElement(action_id=name, options=options, initial_option=_initial(options, chosen))
-
-
-def _initial(options: Sequence[dict[str, Any]], chosen: str) -> dict[str, Any] | None:
-    return next((option for option in options if option["value"] == chosen), None)
-
-
-def _options(choices: Mapping[str, Text]) -> list[dict[str, Any]]:
-    return [_option(value, text) for value, text in choices.items() if len(value) <= VALUE][:OPTIONS]
-
-
-def _option(value: str, text: Text) -> dict[str, Any]:
-    said, below = text if isinstance(text, tuple) else (text, None)
-    option = Option(value=str(value), text=_plain(said), description=_plain(below) if below else None)
-    return option.to_dict()
-
-
-def _said(text: str) -> SectionBlock:
-    return SectionBlock(text=_plain(shortened(text, SECTION)))
-
-
-def _aside(text: str) -> ContextBlock:
-    return ContextBlock(elements=[_plain(text)])
-
-
-def _plain(text: str) -> PlainTextObject:
-    return PlainTextObject(text=text, emoji=False)

@@ -126,10 +126,14 @@ def users_conversations(world: World, caller: Installation, args: Json) -> Json:
     kinds = str(args.get("types") or "public_channel").split(",")
     who = args.get("user") or caller.user_id
     names = {"im": "im", "group": "private_channel", "channel": "public_channel"}
+    gone = is_set(args.get("exclude_archived"))
     found = [
         channel_json(channel)
         for channel in world.channels.values()
-        if channel.team == caller.team and names[channel.kind] in kinds and {who, caller.user_id} <= channel.members
+        if channel.team == caller.team
+        and names[channel.kind] in kinds
+        and {who, caller.user_id} <= channel.members
+        and not (gone and channel.archived)
     ]
     return _page(args, "channels", found)
 

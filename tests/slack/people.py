@@ -24,6 +24,8 @@ SCOPES = frozenset(
         "assistant:write",
         "channels:history",
         "groups:history",
+        "channels:read",
+        "groups:read",
         "chat:write",
         "commands",
         "im:history",
@@ -101,6 +103,7 @@ class User:
     tz_offset: int = 0
     locale: str = "en-GB"
     is_bot: bool = False
+    is_admin: bool = False
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     is_stranger: bool = False
@@ -223,7 +226,7 @@ def user_json(user: User, *, locale: bool) -> Json:
         "tz_offset": user.tz_offset,
         "is_bot": user.is_bot,
         "is_app_user": False,
-        "is_admin": False,
+        "is_admin": user.is_admin,
         "is_owner": False,
         "is_restricted": user.is_restricted,
         "is_ultra_restricted": user.is_ultra_restricted,
