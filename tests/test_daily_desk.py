@@ -60,7 +60,9 @@ class Office:
 
     async def asks(self, about: Item = ABOUT, level: Level = Level.SENIOR) -> DailyQuestion:
         """A question that was asked just now and is revealed in seven hours, as the message "q"."""
-        question = DailyQuestion(TODAY, about, level, self.time.now, self.time.now + 7 * HOUR, "q")
+        board = await self.store.board(CHANNEL)
+        zone = board.plans[0].schedule.zone if board else "UTC"
+        question = DailyQuestion(TODAY, about, level, self.time.now, self.time.now + 7 * HOUR, "q", zone=zone)
         await self.store.keep_question(CHANNEL, question)
         return question
 

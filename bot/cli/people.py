@@ -156,9 +156,10 @@ async def _one(id: str) -> "tuple[Sitting, tuple[Turn, ...]]":
 
 async def _export(person: str) -> str:
     from bot.people import export as written
+    from interviewer.daily_store import DailyStore
 
-    async with _store() as (_, store):
-        return await written(store, bank().case, person) + "\n"
+    async with _store() as (url, store), DailyStore.from_url(url) as dailies:
+        return await written(store, bank().case, person, await dailies.exported(person)) + "\n"
 
 
 def _docket(person: str) -> str:
@@ -178,6 +179,7 @@ async def _forget(person: str, *, mine: bool) -> None:
 
     from bot.play import Recording
     from bot.terminal import Desk
+    from interviewer.daily_store import DailyStore
     from interviewer.engine import Engine, Pace
 
     async with _store() as (url, store):
@@ -185,6 +187,8 @@ async def _forget(person: str, *, mine: bool) -> None:
         ports = make_interviewer(offline=True).ports(store, Recording(), time.time)
         async with Engine(ports, url, Pace(works=False), _docket(person), concerns=lambda _: False) as engine:
             await engine.forget(person)
+        async with DailyStore.from_url(url) as dailies:
+            await dailies.forget(person)
         if mine:
             desk = Desk(environment().data)
             # What the store has let go of may still lie there, half typed.
