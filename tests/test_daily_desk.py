@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from bot.daily_desk import GONE, NONE, OUT, Desk
+from bot.daily_desk import GONE, OUT, Desk
+from bot.daily_planning import NONE, Planning
 from bot.wiring import Interviewer
 from interviewer.daily import (
     Board,
@@ -46,12 +47,13 @@ class Office:
     """A desk, with what it works on."""
 
     desk: Desk
+    planning: Planning
     store: DailyStore
     time: Time
     rater: EagerRater
 
     async def order(self, text: str, channel: str = CHANNEL) -> str:
-        return await self.desk.order(TEAM, channel, ADMIN, text)
+        return await self.planning.order(TEAM, channel, ADMIN, text)
 
     async def board(self) -> Board:
         board = await self.store.board(CHANNEL)
@@ -77,7 +79,7 @@ class Office:
 async def office(redis_url: str) -> AsyncGenerator[Office]:
     async with DailyStore.from_url(redis_url) as store:
         time, rater = Time(), EagerRater()
-        yield Office(Desk(store, bank(), rater, time), store, time, rater)
+        yield Office(Desk(store, bank(), rater, time), Planning(store, bank(), time), store, time, rater)
 
 
 # --- what administrators want ---------------------------------------------------------------------------------------
@@ -171,7 +173,7 @@ async def test_every_order_there_is_is_in_the_help(office: Office) -> None:
 
 
 async def test_a_channel_has_ten_schedules_at_most_and_orders_at_once_lose_none(office: Office) -> None:
-    orders = [office.desk.plan(TEAM, CHANNEL, ADMIN, f"{hour:02}:00 UTC") for hour in range(8)]
+    orders = [office.planning.plan(TEAM, CHANNEL, ADMIN, f"{hour:02}:00 UTC") for hour in range(8)]
     await asyncio.gather(*orders)
     assert sorted(plan.id for plan in (await office.board()).plans) == list("abcdefgh")
     for hour in (8, 9):

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands import Persona, Wish, wish
-from bot.discord.commands import CHOICES, DIRECT, LONGEST, THREAD, Menu, interview
+from bot.discord.commands import DIRECT, THREAD, interview
+from bot.discord.picker import CHOICES, LONGEST, Menu, further, zones
 from bot.discord.registry import wanted
 from interviewer.model import CommandName, Format, Level, Mode, Question
 from interviewer.questions import Bank, data_root, load_bank
@@ -63,6 +64,9 @@ class Desk:
 
     async def forget(self, interaction: discord.Interaction) -> None:
         await self._note(interaction, "forget")
+
+    async def daily(self, interaction: discord.Interaction, order: str, channel: str = "") -> None:
+        await self._note(interaction, "daily", order, channel)
 
 
 @asynccontextmanager
@@ -119,6 +123,46 @@ async def test_all_that_was_chosen_becomes_words_that_are_understood() -> None:
     assert wish("", BANK.questions) == Wish()
 
 
+async def test_what_is_ordered_about_the_daily_question_becomes_words() -> None:
+    async with attended() as (server, desk):
+        ana = server.adds_user("ana")
+        for name, more in (
+            ("status", {}),
+            ("skip", {"which": "undo"}),
+            ("leaderboard", {"show": "on"}),
+            ("set", {}),
+            (
+                "set",
+                {
+                    "channel": "general",
+                    "time": "09:00",
+                    "zone": "Europe/Berlin",
+                    "topics": "payments, queues",
+                    "level": "staff",
+                },
+            ),
+        ):
+            pressed = await server.types_command(ana, f"interview daily {name}", filled=more)
+            await server.until(lambda pressed=pressed: pressed.acknowledged)
+    assert [each[1:] for each in desk.told] == [
+        ("status", ""),
+        ("skip undo", ""),
+        ("leaderboard on", ""),
+        ("set", ""),
+        ("set 09:00 Europe/Berlin level=staff topics=payments,queues", "general"),
+    ]
+
+
+def test_time_zones_and_topics_are_completed() -> None:
+    assert zones("berl")[0] == "Europe/Berlin"
+    assert zones("new y")[0] == "America/New_York"
+    assert len(zones("")) <= CHOICES
+    assert "Europe/Berlin" in zones("berln")
+    assert further("payments, pay", BANK.questions) == []
+    first, *_ = further("payments,que", BANK.questions)
+    assert first.startswith("payments,que")
+
+
 async def test_who_installed_it_for_themselves_has_it_in_a_server_without_the_bot() -> None:
     async with attended() as (server, desk):
         ana = server.adds_user("ana", installs=True)
@@ -146,6 +190,11 @@ def parts(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from parts(option)
 
 
+def length(part: Mapping[str, Any]) -> int:
+    values = [text for choice in part.get("choices", ()) for text in (choice["name"], choice["value"])]
+    return sum(map(len, (part["name"], part["description"], *values)))
+
+
 @pytest.mark.parametrize("personas", [True, False])
 def test_discord_takes_every_command_as_it_is(personas: bool) -> None:
     (payload,) = wanted(BANK, personas=personas)
@@ -158,7 +207,9 @@ def test_discord_takes_every_command_as_it_is(personas: bool) -> None:
         assert len(choices) <= CHOICES
         assert all(1 <= len(choice["name"]) <= 100 and len(choice["value"]) <= 100 for choice in choices)
     named = {part["name"] for part in payload["options"]}
-    assert named == {"start", *STEERED, *ASKED}
+    assert named == {"start", *STEERED, *ASKED, "daily"}
+    # Names, descriptions and values of a command and all its options may have so many characters together.
+    assert sum(map(length, parts(payload))) <= 8_000
     assert payload["contexts"] == [0, 1, 2]
     assert payload["integration_types"] == [0, 1]
 

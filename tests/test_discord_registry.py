@@ -83,8 +83,8 @@ CHANGES: list[tuple[Change, str]] = [
     ),
     (lambda old: old["options"].remove(option(old, "hint")), "/interview hint is added"),
     (
-        lambda old: old["options"].append({"type": 1, "name": "daily", "description": "-"}),
-        "/interview daily is removed",
+        lambda old: old["options"].append({"type": 1, "name": "weekly", "description": "-"}),
+        "/interview weekly is removed",
     ),
     (
         lambda old: option(old, "hint").update(description="A hint"),
@@ -167,13 +167,13 @@ def asked(link: str) -> dict[str, str]:
     return {key: value for key, (value,) in parse_qs(parts.query, strict_parsing=True).items()}
 
 
-def test_a_server_is_asked_for_six_permissions_and_no_more() -> None:
+def test_a_server_is_asked_for_seven_permissions_and_no_more() -> None:
     told = asked(invite(ID, SERVER))
     bits = told.pop("permissions")
     assert told == {"client_id": str(ID), "scope": "bot applications.commands", "integration_type": "0"}
     held = discord.Permissions(int(bits))
     assert all(getattr(held, name) for name in PERMISSIONS)
-    assert int(bits).bit_count() == len(PERMISSIONS) == 6
+    assert int(bits).bit_count() == len(PERMISSIONS) == 7
     # What can harm a server, or counts as privileged.
     assert not held.value & discord.Permissions.elevated().value
     assert permissions() == held

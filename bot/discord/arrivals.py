@@ -57,7 +57,7 @@ class Said:
 
 def read(message: discord.Message, me: int) -> Said | None:
     """What a message is. `me` is the bot's own user id; a mention of it at the beginning is left out."""
-    if message.author.bot or message.webhook_id or message.type not in SPOKEN:
+    if not _by_somebody(message):
         return None
     mentioned = any(user.id == me for user in message.mentions)
     guild = _guild(message)
@@ -68,12 +68,25 @@ def read(message: discord.Message, me: int) -> Said | None:
         message.channel.id,
         str(message.id),
         message.author.id,
-        re.sub(rf"^\s*<@!?{me}>", "", message.content).strip(),
+        _text(message, me),
         tuple(map(_attachment, message.attachments)),
         message.created_at.timestamp(),
         message.edited_at.timestamp() if message.edited_at else 0.0,
         mentioned,
     )
+
+
+def wrote(message: discord.Message, me: int) -> str:
+    """What somebody wrote anywhere, without a mention of the bot at its beginning; "" where that is not for the bot to read."""
+    return clean(_text(message, me)).strip() if _by_somebody(message) else ""
+
+
+def _by_somebody(message: discord.Message) -> bool:
+    return not (message.author.bot or message.webhook_id) and message.type in SPOKEN
+
+
+def _text(message: discord.Message, me: int) -> str:
+    return re.sub(rf"^\s*<@!?{me}>", "", message.content).strip()
 
 
 def _guild(message: discord.Message) -> int:

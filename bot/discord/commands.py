@@ -1,30 +1,20 @@
-"""Owns the slash commands: what the picker shows of them, and which method of the desk each is for."""
+"""Owns the slash commands: what is said of each, and which method of the desk it is for."""
 
-import logging
-import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import discord
 from discord import app_commands
 from discord.app_commands import Choice
-from rapidfuzz import fuzz, process, utils
 
-from bot.commands import SURPRISE, NotUnderstood, Persona, wish
-from bot.debrief import one_line
-from bot.fitting import shortened
+from bot.commands import Persona
+from bot.discord.forms import options
+from bot.discord.picker import Menu, channels, further, zones
 from interviewer.clock import MINUTES
 from interviewer.model import CommandName, Format, Level, Mode, Question
 from interviewer.questions import Bank
 
-logger = logging.getLogger(__name__)
-
-CHOICES, LONGEST = 25, 100
-"""So many choices an option can have, and so many characters their names and values: Discord takes no more."""
-READ = 100
-"""So many characters of what is being typed are looked at."""
 DIRECT, THREAD = "dm", "thread"
 
 STEERING: Mapping[CommandName, str] = MappingProxyType(
@@ -40,6 +30,16 @@ STEERING: Mapping[CommandName, str] = MappingProxyType(
     }
 )
 """What the picker says of the commands that steer the interview."""
+DAILY: Mapping[str, str] = MappingProxyType(
+    {
+        "status": "What this channel is asked and when, and what is coming",
+        "pause": "Stop asking in this channel until you say resume",
+        "resume": "Ask in this channel again",
+        "ask-now": "Ask this channel a question at once",
+        "help": "What the daily question is, and how to set it up",
+    }
+)
+"""What the picker says of what is ordered in one word about a channel's daily question."""
 LEVELS: Mapping[Level, str] = MappingProxyType({Level.MID: "Mid", Level.SENIOR: "Senior", Level.STAFF: "Staff"})
 LENGTHS: Mapping[Format, str] = MappingProxyType(
     {format: f"{minutes} minutes of your thinking time" for format, minutes in MINUTES.items()}
@@ -81,6 +81,11 @@ class Desk(Protocol):
     async def export(self, interaction: discord.Interaction) -> None: ...
     async def forget(self, interaction: discord.Interaction) -> None: ...
 
+    async def daily(self, interaction: discord.Interaction, order: str, channel: str = "") -> None:
+        """Do something about the daily question of a channel, as `bot.daily_planning` reads it. `channel` is as it was chosen or
+        typed, "" for the one where they asked."""
+        ...
+
 
 Slash = app_commands.Command[Any, ..., Any]
 
@@ -96,6 +101,7 @@ def interview(desk: Desk, bank: Bank, *, personas: bool) -> app_commands.Group:
     group.add_command(_start(desk, Menu(bank.questions), personas))
     for command in (*_steering(desk), *_others(desk)):
         group.add_command(command)
+    group.add_command(_daily(desk, bank.questions))
     return group
 
 
@@ -185,122 +191,101 @@ def _command(name: str, description: str, do: Callable[[discord.Interaction], Aw
     return app_commands.Command[Any, ..., Any](name=name, description=description, callback=callback)
 
 
-# --- what there is to be asked about --------------------------------------------------------------------------------
-
-ALIKE = 80
-"""From here on (of 100) two words count as one with a slip of the finger, and two texts as alike."""
-MOST = 8
-"""So many words of what is being typed count, and so many companies and topics are shown while nothing is."""
+# --- the daily question ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Offer:
-    """What the picker shows, what `bot.commands.wish` makes the same of, and the words it goes by."""
+def _daily(desk: Desk, questions: Sequence[Question]) -> app_commands.Group:
+    """`/interview daily …`."""
+    group = app_commands.Group(name="daily", description="A daily question for a channel of your server")
+    group.add_command(_set(desk, questions))
+    for name, description in DAILY.items():
+        group.add_command(_command(name, description, _ordering(desk, name)))
 
-    name: str
-    value: str
-    words: tuple[str, ...]
-
-
-class Menu:
-    """What an interview can be about: a surprise, companies, topics and questions."""
-
-    def __init__(self, questions: Sequence[Question]) -> None:
-        surprise = Offer("Surprise me", SURPRISE, _split("surprise me anything"))
-        companies = _named(questions, lambda question: (question.company, *question.also_asked_at), "asked at {}")
-        topics = _named(questions, lambda question: question.topics, "on {}")
-        asked = tuple(_asked(questions))
-        self._offers = _fit((surprise, *companies, *topics, *asked))
-        # Who has typed nothing sees the way out first, then what narrows most, then the questions themselves.
-        several = [offer for offer in (*topics[:MOST], *companies[:MOST]) if not offer.name.endswith(": 1 question")]
-        self._first = _fit((surprise, *several, *asked))[:CHOICES]
-
-    def offers(self, typed: str) -> Sequence[Offer]:
-        """At most 25 for what is being typed, the best first. Never raises: a picker has no room for an apology."""
-        try:
-            words = _split(typed[:READ])[:MOST]
-            return self._found(typed[:READ], words) if words else self._first
-        except Exception as problem:
-            # Their words stay out of the log.
-            logger.warning("what is being typed can't be looked up: %s", type(problem).__name__)
-            return self._first
-
-    def _found(self, typed: str, words: Sequence[str]) -> Sequence[Offer]:
-        """Those that have something like most of the words, else those that are alike as a whole: "ratelimiter"."""
-        telling = [word for word in words if len(word) > 2] or words
-        found: list[tuple[int, float, Offer]] = []
-        for offer in self._offers:
-            close = [_closest(word, offer.words) for word in telling]
-            found.append((sum(map(bool, close)), sum(close), offer))
-        most = max(hits for hits, _, _ in found)
-        if most:
-            ranked = sorted((each for each in found if each[0] == most), key=lambda each: -each[1])
-            return [offer for _, _, offer in ranked][:CHOICES]
-        names = [offer.name for offer in self._offers]
-        alike = process.extract(
-            typed, names, scorer=fuzz.WRatio, processor=utils.default_process, limit=CHOICES, score_cutoff=ALIKE
-        )
-        return [self._offers[place] for _, _, place in alike]
+    for command in _further_orders(desk):
+        group.add_command(command)
+    return group
 
 
-def _closest(typed: str, words: Iterable[str]) -> float:
-    """How surely somebody who types the one means one of the others, 0-100."""
-    return max((_likeness(typed, word) for word in words), default=0.0)
+def _further_orders(desk: Desk) -> Iterator[Slash]:
+    """What is ordered with a word besides."""
+
+    async def skip(interaction: discord.Interaction, which: str = "") -> None:
+        await desk.daily(interaction, _words("skip", which))
+
+    async def remove(interaction: discord.Interaction, which: str = "") -> None:
+        await desk.daily(interaction, _words("remove", which))
+
+    async def leaderboard(interaction: discord.Interaction, show: str) -> None:
+        await desk.daily(interaction, _words("leaderboard", show))
+
+    made = app_commands.Command[Any, ..., Any]
+    skips = made(name="skip", description="Leave out this channel's next question", callback=skip)
+    app_commands.describe(which="The letter of a schedule, or undo to put back what was left out last")(skips)
+    yield skips
+    removes = made(
+        name="remove",
+        description="End this channel's daily question; I ask once more before I do",
+        callback=remove,
+    )
+    app_commands.describe(which="The letter of one schedule, where there are several")(removes)
+    yield removes
+    shows = made(
+        name="leaderboard",
+        description="Whether this channel's weekly digest has a leaderboard of effort",
+        callback=leaderboard,
+    )
+    app_commands.describe(show="People join it one by one; nobody is on it who has not")(shows)
+    app_commands.choices(show=[Choice(name="On", value="on"), Choice(name="Off", value="off")])(shows)
+    yield shows
 
 
-def _likeness(typed: str, word: str) -> float:
-    if typed == word:
-        return 100.0
-    if word.startswith(typed):  # They may not have come to its end.
-        return 90.0
-    return 0.8 * fuzz.ratio(typed, word, score_cutoff=ALIKE) if len(typed) > 3 else 0.0
+def _ordering(desk: Desk, name: str) -> Callable[[discord.Interaction], Awaitable[None]]:
+    return lambda interaction: desk.daily(interaction, name)
 
 
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"[^\W_]+", text.casefold()))
+def _set(desk: Desk, questions: Sequence[Question]) -> Slash:
+    # A command has as many parameters as options.
+    async def plan(  # noqa: PLR0913, PLR0917
+        interaction: discord.Interaction,
+        channel: str = "",
+        time: str = "",
+        zone: str = "",
+        days: str = "",
+        holidays: str = "",
+        level: str = "",
+        topics: str = "",
+        reveal: str = "",
+    ) -> None:
+        chosen = {"holidays": holidays, "level": level, "topics": topics, "reveal": reveal}
+        await desk.daily(interaction, _words("set", time, zone, days, options(chosen)), channel)
 
+    async def where(interaction: discord.Interaction, current: str) -> list[Choice[str]]:
+        return [Choice(name=name, value=value) for name, value in channels(interaction, current)]
 
-def _named(questions: Sequence[Question], names: Callable[[Question], Iterable[str]], said: str) -> Sequence[Offer]:
-    """An offer for each name that several questions may share, the most shared first."""
-    having: dict[str, list[Question]] = {}
-    for question in questions:
-        for name in {one_line(name): None for name in names(question) if one_line(name)}:
-            having.setdefault(name, []).append(question)
-    found: list[tuple[int, Offer]] = []
-    for name, expected in having.items():
-        meant = _meant(name.lower(), questions)
-        if set(expected) <= set(meant):
-            count = f"{len(meant)} question{'s' * (len(meant) != 1)}"
-            shown = f"{shortened(said.format(name), LONGEST - 20)}: {count}"
-            found.append((len(meant), Offer(shown[0].upper() + shown[1:], name.lower(), _split(name))))
-    return [offer for _, offer in sorted(found, key=lambda each: (-each[0], each[1].value))]
+    async def clocks(_: discord.Interaction, current: str) -> list[Choice[str]]:
+        return [Choice(name=name, value=name) for name in zones(current)]
 
+    async def about(_: discord.Interaction, current: str) -> list[Choice[str]]:
+        return [Choice(name=name, value=name) for name in further(current, questions)]
 
-def _asked(questions: Sequence[Question]) -> Iterator[Offer]:
-    for question in questions:
-        if _meant(question.id, questions) == (question,):
-            title = one_line(question.title) or question.id
-            where = f" ({one_line(question.company)})" if question.company else ""
-            words = _split(" ".join((title, question.company, *question.also_asked_at, *question.topics, question.id)))
-            yield Offer(shortened(f"{title}{where}", LONGEST), question.id, words)
-
-
-def _meant(value: str, questions: Sequence[Question]) -> tuple[Question, ...]:
-    """What `wish` makes of a value: a company called Staff is a level to it."""
-    try:
-        return wish(value, questions).questions
-    except NotUnderstood:
-        return ()
-
-
-def _fit(offers: Iterable[Offer]) -> Sequence[Offer]:
-    """Those that Discord takes, each name and each value once."""
-    names: set[str] = set()
-    values: set[str] = set()
-    fitting: list[Offer] = []
-    for offer in offers:
-        if len(offer.value) <= LONGEST and offer.name not in names and offer.value not in values:
-            names.add(offer.name)
-            values.add(offer.value)
-            fitting.append(offer)
-    return fitting
+    made = app_commands.Command[Any, ..., Any](
+        name="set",
+        description="When a channel is asked its question; without any option, a form asks you",
+        callback=plan,
+    )
+    for decorate in (
+        app_commands.describe(
+            channel="Where; this channel, unless you say otherwise",
+            time="On a 24-hour clock, as in 09:00",
+            zone="A city in your time zone, as in Europe/Berlin",
+            days="weekdays, daily, or some, as in mon,wed or sun-thu",
+            holidays="Whose public holidays are left out, as in DE or DE-BY",
+            level="The level it is asked at",
+            topics="One or more, by commas",
+            reveal="How long after it the answers are shown, as in 7h or 90m",
+        ),
+        app_commands.choices(level=_choices(LEVELS)),
+        app_commands.autocomplete(channel=where, zone=clocks, topics=about),
+    ):
+        decorate(made)
+    return made

@@ -10,15 +10,20 @@ import discord
 from discord import ui
 
 from bot.commands import SURPRISE
+from bot.daily import EXAMPLE
+from bot.daily_words import LONGEST_ANSWER
 from bot.debrief import LOOKED_AT_ONCE, disputable, one_line
 from bot.feedback import MORE, REASON, WHAT, WHO_READS
 from interviewer.clock import MINUTES
 from interviewer.model import Format, Level, Scorecard
 
 START, DISPUTE, FEEDBACK = "start", "dispute", "feedback"
+DAILY_SET, DAILY_BLIND, DAILY_ANSWER = "daily.set", "daily.blind", "daily.answer"
+DAILY = frozenset({DAILY_SET, DAILY_BLIND, DAILY_ANSWER})
 ABOUT, LEVEL, LENGTH = "about", "level", "length"
 POINT, ARGUMENT = "point", "argument"
 REASONS, WORDS = "reasons", "words"
+WHEN, HOLIDAYS, TOPICS, REVEAL = "when", "holidays", "topics", "reveal"
 MOST = 25
 """Options of a menu."""
 OPTION = 100
@@ -100,6 +105,60 @@ def feedback(thread: str) -> ui.Modal:
             component=words,
         ),
     )
+
+
+def daily(channel: str) -> ui.Modal:
+    """Asks when a channel is to be asked its daily question, and what about."""
+    when = ui.TextInput[Any](custom_id=WHEN, max_length=100, placeholder=EXAMPLE)
+    holidays = ui.TextInput[Any](custom_id=HOLIDAYS, required=False, max_length=20, placeholder="DE, or DE-BY")
+    levels = [discord.SelectOption(label=level.value.capitalize(), value=level.value) for level in Level]
+    topics = ui.TextInput[Any](custom_id=TOPICS, required=False, max_length=100, placeholder="payments, queues")
+    reveal = ui.TextInput[Any](custom_id=REVEAL, required=False, max_length=10, placeholder="7h, or 90m")
+    return _modal(
+        DAILY_SET,
+        channel,
+        "A daily question",
+        ui.Label(text="When", description="A time, a city in your time zone, and the days.", component=when),
+        ui.Label(text="Whose public holidays are left out", description="Empty for nobody's.", component=holidays),
+        ui.Label(
+            text="Level", description="Senior, unless you choose.", component=_menu(LEVEL, levels, required=False)
+        ),
+        ui.Label(text="Topics", description="By commas; empty for all.", component=topics),
+        ui.Label(text="How long after it the answers are shown", description="Empty for 7 hours.", component=reveal),
+    )
+
+
+def planned(fields: Fields) -> str:
+    """What was filled in there, in the words of `/interview daily set`."""
+    filled = {name: "".join(fields.get(name, ())).strip() for name in (WHEN, HOLIDAYS, LEVEL, TOPICS, REVEAL)}
+    when = filled.pop(WHEN)
+    return " ".join(filter(None, ("set", when, options(filled))))
+
+
+def options(chosen: Mapping[str, str]) -> str:
+    """What was filled in besides a time and days, as `bot.daily.plan` reads it; "" where nothing was."""
+    return " ".join(f"{name}={''.join(value.split())}" for name, value in chosen.items() if value.strip())
+
+
+def blind(value: str, sealed: str) -> ui.Modal:
+    """Asks for an answer that nobody sees before the reveal; `sealed` is the one they gave."""
+    return _answering(DAILY_BLIND, value, "Blind answer", "Nobody sees it before the reveal.", sealed)
+
+
+def answer(value: str) -> ui.Modal:
+    """Asks for an answer that goes into the question's thread."""
+    return _answering(DAILY_ANSWER, value, "Answer", "I post it in the thread, with your name, for all to see.", "")
+
+
+def _answering(form: str, value: str, title: str, about: str, filled: str) -> ui.Modal:
+    words = ui.TextInput[Any](
+        custom_id=WORDS,
+        style=discord.TextStyle.paragraph,
+        required=form != DAILY_BLIND,
+        max_length=LONGEST_ANSWER,
+        default=filled[:LONGEST_ANSWER] or None,
+    )
+    return _modal(form, value, title, ui.Label(text="Your answer", description=about, component=words))
 
 
 def read(data: Mapping[str, Any]) -> tuple[str, str, Fields]:

@@ -20,6 +20,7 @@ from bot.commands import addressed
 from bot.discord import buttons
 from bot.discord.arrivals import Said, read
 from bot.discord.client import TROUBLE, passing, told
+from bot.discord.daily import Daily, open_thread
 from bot.discord.errands import ONE_AT_A_TIME, UNREADABLE, Errand, Errands, Opening, have_done, have_opened
 from bot.discord.places import EVERYWHERE, channel_of, ours, place, room, user
 from bot.discord.platform import DiscordPlatform, Letter
@@ -52,7 +53,13 @@ class Hearing:
     store."""
 
     def __init__(
-        self, client: discord.Client, engine: Engine, platform: DiscordPlatform, errands: Errands, presence: Presence
+        self,
+        client: discord.Client,
+        engine: Engine,
+        platform: DiscordPlatform,
+        errands: Errands,
+        presence: Presence,
+        daily: Daily,
     ) -> None:
         self._client = client
         self._engine = engine
@@ -61,6 +68,7 @@ class Hearing:
         self._bank = errands.bank
         self._reads = errands.reads
         self._presence = presence
+        self._daily = daily
         self._orders: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._closing = asyncio.Event()
         self._under_way: set[asyncio.Task[Any]] = set()
@@ -82,6 +90,9 @@ class Hearing:
         if me and message.author.id == me.id:
             self._presence.ready(message.channel.id)
         said = read(message, me.id if me else 0)
+        if thread := open_thread(message.channel):
+            await self._in_order(thread.id, partial(self._hear_in_the_open, thread, message, said))
+            return
         if said is None:
             return
         if self._since != NEVER:
@@ -94,25 +105,29 @@ class Hearing:
     async def changed(self, message: discord.Message) -> None:
         """A message was edited: it counts as long as it has not been answered."""
         said = read(message, self._client.user.id if self._client.user else 0)
+        if thread := open_thread(message.channel):
+            await self._in_order(thread.id, partial(self._note, thread, message, said))
+            return
         if said and said.edited:
             await self._in_order(said.channel, partial(self._correct, said))
 
     async def deleted(self, channel: int, message: int) -> None:
         """A message was deleted: it leaves the transcript."""
         where = self._client.get_channel(channel)
-        if isinstance(where, discord.abc.GuildChannel) or (
-            isinstance(where, discord.Thread) and not where.is_private()
-        ):
+        if thread := open_thread(where):
+            await self._in_order(channel, partial(self._daily.unheard, thread, message))
+            return
+        if isinstance(where, discord.abc.GuildChannel):
             return  # what people do in channels is not ours, and nothing is asked about it
         await self._in_order(channel, partial(self._strike, channel, str(message)))
 
-    async def _in_order(self, channel: int, work: Callable[[], Awaitable[None]]) -> None:
+    async def _in_order(self, channel: int, work: Callable[[], Awaitable[object]]) -> None:
         """One thing after another in a channel, in the order in which they came."""
         lock = self._orders.setdefault(channel, asyncio.Lock())
         async with lock:
             await self._insist(work)
 
-    async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _insist(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do it, as soon as the store is there; or not at all when the bot ends before."""
         if this := asyncio.current_task():
             self._under_way.add(this)
@@ -130,6 +145,21 @@ class Hearing:
         """Wait a little, or until the bot ends."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), LATER)
+
+    # --- threads that everybody sees ---
+
+    async def _hear_in_the_open(self, thread: discord.Thread, message: discord.Message, said: Said | None) -> None:
+        """Note an answer to a daily question; somebody may want something else of the bot there."""
+        noted = await self._note(thread, message, said)
+        if said and not noted:
+            await self._hear(said)
+
+    async def _note(self, thread: discord.Thread, message: discord.Message, said: Said | None) -> bool:
+        """Note what somebody wrote to others in a thread, if that is a daily question's."""
+        asked = addressed(said.text, self._bank.questions) if said else None
+        if asked and (asked.outright or asked.asking):
+            return False
+        return await self._daily.heard(thread, message, self._client.user.id if self._client.user else 0)
 
     # --- messages ---
 

@@ -73,3 +73,21 @@ def user(candidate: str) -> int:
     if scheme != SCHEME:
         raise ValueError(f"{candidate} is not in Discord")
     return int(id)
+
+
+def board(guild: int, channel: int) -> str:
+    """The name of a channel with a daily question."""
+    return f"{SCHEME}:{guild}:{channel}"
+
+
+def on_board(name: str) -> tuple[int, int]:
+    """The server and the channel of a name of `board`. Raises ValueError for one that is not Discord's."""
+    scheme, guild, channel = name.split(":")
+    if scheme != SCHEME:
+        raise ValueError(f"{name} is not in Discord")
+    return int(guild), int(channel)
+
+
+def team(guild: int) -> str:
+    """A server's name for the interviewer."""
+    return f"{SCHEME}:{guild}"

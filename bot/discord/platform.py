@@ -166,14 +166,15 @@ class DiscordPlatform:
 
     async def _send(self, name: str, letter: Letter, notes: Mapping[str, str], *, kept: bool = False) -> str:
         async def deliver() -> str:
-            return await self._deliver(letter)
+            return await self.deliver(letter)
 
         async def find() -> str:
             return await self._find(letter, notes)
 
         return await once(self._store, name, Sending(letter.key, deliver, find), notes=notes, kept=kept)
 
-    async def _deliver(self, letter: Letter) -> str:
+    async def deliver(self, letter: Letter) -> str:
+        """Send a letter; the message's id. Discord drops a repetition for some minutes. Raises as any call does."""
         channel = self._channel(letter.channel)
         try:
             sent = await channel.send(nonce=letter.nonce, **letter.message.arguments())

@@ -13,6 +13,7 @@ from bot.commands import NotUnderstood, Typed, Wish, wish
 from bot.debrief import NONE_LEFT, one_line
 from bot.discord import buttons, forms
 from bot.discord.answers import done, hold, instead, show, tell, thinks
+from bot.discord.daily import FORMS, MINE, Daily
 from bot.discord.errands import Errand, Errands, Opening, have_done, have_opened
 from bot.discord.places import DIRECT, ours, person, place, room
 from bot.discord.presence import Presence
@@ -23,6 +24,7 @@ from bot.fitting import shortened
 from bot.people import Sitting, export, sitting, sittings, unfinished
 from bot.steering import GONE, HAVE_IT, IS_OVER, NO_INTERVIEW, NOT_YOURS, REALLY_END, ends, steer, wrong, wrong_press
 from bot.text import clean
+from interviewer.daily_store import DailyStore
 from interviewer.engine import Engine
 from interviewer.model import CommandName, Interview, Phase
 from interviewer.ports import StoreUnavailable
@@ -71,7 +73,8 @@ HELP = (
     "**After it**, read the full report and the model answer, dispute a point if I missed something you did say, and show the "
     "scorecard in a channel with `/interview share` if you like. Nothing is shared unless you do.\n\n"
     "**At any time**, `/interview score` brings your last scorecard, `/interview history` lists your interviews, `/interview "
-    "export` hands you all that is kept of you, and `/interview forget` deletes it."
+    "export` hands you all that is kept of you, and `/interview forget` deletes it.\n\n"
+    "**For a channel** of your server there is a daily question: `/interview daily help`."
 )
 LISTED, TITLE = 10, 100
 """Interviews in the history, and characters of a title in it: all of it fits into a message."""
@@ -80,11 +83,15 @@ LISTED, TITLE = 10, 100
 class Reception:
     """Takes in commands, buttons and forms; implements `commands.Desk` and `buttons.Pressed`."""
 
-    def __init__(self, engine: Engine, errands: Errands, presence: Presence) -> None:
+    def __init__(
+        self, engine: Engine, errands: Errands, presence: Presence, daily: Daily, daily_store: DailyStore
+    ) -> None:
         self._engine = engine
         self._store = errands.store
         self._bank = errands.bank
         self._presence = presence
+        self._daily = daily
+        self._daily_store = daily_store
         self._under_way: set[asyncio.Task[Any]] = set()
 
     async def aclose(self) -> None:
@@ -191,7 +198,9 @@ class Reception:
         """`/interview export`."""
 
         async def work() -> None:
-            written = await export(self._store, self._bank.case, person(interaction.user.id))
+            who = person(interaction.user.id)
+            daily = await self._daily_store.exported(who)
+            written = await export(self._store, self._bank.case, who, daily)
             await tell(interaction, Outgoing(EXPORTED, files=(("mockingbird-export.json", written.encode()),)))
 
         await self._held(interaction, work)
@@ -200,12 +209,21 @@ class Reception:
         """`/interview forget`: asks once more."""
         await tell(interaction, Outgoing(REALLY_FORGET, (buttons.really_forget(),)))
 
+    async def daily(self, interaction: discord.Interaction, order: str, channel: str = "") -> None:
+        """`/interview daily …`; `set` without saying when shows a form."""
+        if order == "set":
+            await self._safely(interaction, lambda: self._daily.form(interaction, channel))
+        else:
+            await self._held(interaction, lambda: self._daily.ordered(interaction, order, channel))
+
     # --- buttons ---
 
     async def pressed(self, interaction: discord.Interaction, action: str, value: str) -> None:
         """A button; `value` is the thread it is about, or ""."""
         if action == actions.START:
             await show(interaction, forms.start())
+        elif action in FORMS:
+            await self._safely(interaction, lambda: self._daily.pressed(interaction, action, value))
         elif action in (actions.DISPUTE, buttons.UNHELPFUL):
             # A form must be the first answer, so these are not held.
             await self._safely(interaction, lambda: self._show_form(interaction, action, value))
@@ -219,6 +237,9 @@ class Reception:
             return
         if action == buttons.REALLY_FORGET:
             await self._forget(interaction)
+            return
+        if action in MINE:
+            await self._about_daily(interaction, action, value, at_once)
             return
         interview = await self._owned(interaction, value)
         if interview is None:
@@ -242,6 +263,12 @@ class Reception:
             await tell(interaction, Outgoing(REALLY_END, (buttons.really_end(value),)))
         elif action in COMMAND_OF:
             await self._press(interaction, action, value, interview)
+
+    async def _about_daily(self, interaction: discord.Interaction, action: str, value: str, at_once: str) -> None:
+        if action != actions.DAILY_PRACTISE:
+            await self._daily.pressed(interaction, action, value)
+        elif wished := await self._daily.wish(interaction, value):
+            await self._open(interaction, wished, at_once=at_once)
 
     async def _press(self, interaction: discord.Interaction, action: str, thread: str, interview: Interview) -> None:
         """A button that steers the interview: each does so once."""
@@ -280,6 +307,7 @@ class Reception:
     async def _forget(self, interaction: discord.Interaction) -> None:
         try:
             await self._engine.forget(person(interaction.user.id))
+            await self._daily_store.forget(person(interaction.user.id))
         except StoreUnavailable as problem:
             logger.warning("%s", problem)
             await tell(interaction, NOT_FORGOTTEN)
@@ -295,6 +323,8 @@ class Reception:
             await self.start(interaction, forms.wish(fields), "")
         elif form == forms.DISPUTE:
             await self._held(interaction, lambda: self._argue(interaction, thread, fields))
+        elif form in forms.DAILY:
+            await self._held(interaction, lambda: self._daily.submitted(interaction, form, thread, fields))
         elif form == forms.FEEDBACK:
             await self._held(interaction, lambda: self._thank(interaction, thread, fields))
 

@@ -32,6 +32,10 @@ PERMISSIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Create Private Threads",
             "to hold an interview in one, if its candidate asks for that",
         ),
+        "create_public_threads": (
+            "Create Public Threads",
+            "to open the thread in which a daily question is answered",
+        ),
         "send_messages_in_threads": ("Send Messages in Threads", "to speak there"),
         "attach_files": ("Attach Files", "to show the scorecard's picture, and to hand over the report"),
         "read_message_history": (

@@ -6,18 +6,26 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from bot.daily import holidays
+from bot.daily_desk import Desk
+from bot.daily_planning import Planning
 from bot.discord.bot import Mockingbird, create_bot
 from bot.discord.client import reach
+from bot.discord.daily import Daily
 from bot.discord.errands import Errands
 from bot.discord.hearing import Hearing
+from bot.discord.noticeboard import DiscordNoticeboard
 from bot.discord.places import SCHEME, ours
 from bot.discord.platform import DiscordPlatform
 from bot.discord.presence import Presence
 from bot.discord.reception import Reception
 from bot.settings import Settings
 from bot.wiring import Interviewer
+from interviewer.daily_store import DailyStore
 from interviewer.engine import Engine, Pace
+from interviewer.herald import ERRAND, Herald
 from interviewer.model import Inbound
+from interviewer.ports import Clock
 from interviewer.questions import Bank
 from interviewer.store import RedisStore
 
@@ -44,20 +52,34 @@ class Discord:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, url: str, bank: Bank, interviewer: Interviewer, *, pace: Pace = IN_CHAT
+    settings: Settings,
+    url: str,
+    bank: Bank,
+    interviewer: Interviewer,
+    *,
+    pace: Pace = IN_CHAT,
+    clock: Clock = time.time,
 ) -> AsyncGenerator[Discord]:
-    """Discord's part on the store at `url`; leaving it drains. Raises NotConfigured, discord.LoginFailure for a token that is
-    refused, and what else a call may raise (`client.TROUBLE`)."""
+    """Discord's part on the store at `url`; leaving it drains. Daily questions go by `clock`.
+
+    Raises NotConfigured, discord.LoginFailure for a token that is refused, and what else a call may raise (`client.TROUBLE`)."""
     token = reach(settings)
     async with create_bot(settings) as bot:
         await bot.login(token)
-        async with wired(bot, settings, url, bank, interviewer, pace=pace) as part:
+        async with wired(bot, settings, url, bank, interviewer, pace=pace, clock=clock) as part:
             yield part
 
 
 @asynccontextmanager
-async def wired(
-    bot: Mockingbird, settings: Settings, url: str, bank: Bank, interviewer: Interviewer, *, pace: Pace = IN_CHAT
+async def wired(  # noqa: PLR0913 (each of them is a different thing, and they are named where this is called)
+    bot: Mockingbird,
+    settings: Settings,
+    url: str,
+    bank: Bank,
+    interviewer: Interviewer,
+    *,
+    pace: Pace = IN_CHAT,
+    clock: Clock = time.time,
 ) -> AsyncGenerator[Discord]:
     """The same around a bot that somebody else logs in, and connects once it is wired."""
     async with AsyncExitStack() as stack:
@@ -70,11 +92,18 @@ async def wired(
             return await engine.submit(event, inbound)
 
         reads = settings.discord_message_content
+        daily_store = await stack.enter_async_context(DailyStore.from_url(url, keep=settings.keep))
+        noticeboard = DiscordNoticeboard(bot, platform, reads=reads)
+        herald = Herald(daily_store, bank, interviewer.rater, noticeboard, holidays, clock, SCHEME)
+        desk = Desk(daily_store, bank, interviewer.rater, clock)
+        daily = Daily(
+            desk, Planning(daily_store, bank, clock), noticeboard, store, bank, settings.discord_daily_permission
+        )
         errands = Errands(store, bank, bot, platform, submit, interviewer.prepare, reads)
-        engine = Engine(ports, url, pace, DOCKET, ours, errands.by_name())
+        engine = Engine(ports, url, pace, DOCKET, ours, {**errands.by_name(), ERRAND: herald.do})
         presence = Presence(bot)
-        hearing = Hearing(bot, engine, platform, errands, presence)
-        reception = Reception(engine, errands, presence)
+        hearing = Hearing(bot, engine, platform, errands, presence, daily)
+        reception = Reception(engine, errands, presence, daily, daily_store)
         bot.attend(reception, hearing, bank, personas=bool(interviewer.models))
         # The engine ends first: its turns post, and what was begun on the side follows.
         stack.push_async_callback(platform.aclose)
@@ -82,6 +111,8 @@ async def wired(
         await stack.enter_async_context(engine)
         stack.push_async_callback(hearing.aclose)
         stack.push_async_callback(reception.aclose)
+        if pace.works:
+            await stack.enter_async_context(herald.at_work(engine.ask))
         yield Discord(bot, engine, store, pace.works)
 
 

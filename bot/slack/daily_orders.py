@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.commands import NotUnderstood
 from bot.daily import EXAMPLE, parse, plan
-from bot.daily_desk import Desk
+from bot.daily_planning import Planning
 from bot.slack import daily_forms, views
 from bot.slack.asides import Asides, Who
 from bot.slack.cards import zone_name
@@ -42,14 +42,14 @@ class Orders:
 
     def __init__(
         self,
-        desk: Desk,
+        planning: Planning,
         noticeboard: SlackNoticeboard,
         store: Store,
         clients: Clients,
         asides: Asides,
         admins: frozenset[str],
     ) -> None:
-        self._desk = desk
+        self._planning = planning
         self._noticeboard = noticeboard
         self._store = store
         self._clients = clients
@@ -84,11 +84,11 @@ class Orders:
             await self._show(who, said, trigger)
             return ""
         if what == "help":
-            return await self._desk.order(workspace(who.team), "", who.candidate, words)
+            return await self._planning.order(workspace(who.team), "", who.candidate, words)
         channel = await self._where(who, said)
         if what in POSTING:
             await self._noticeboard.usable(channel)
-        return await self._desk.order(workspace(who.team), channel, who.candidate, words)
+        return await self._planning.order(workspace(who.team), channel, who.candidate, words)
 
     async def _allow(self, who: Who) -> None:
         """Raises Closed for somebody who may not order anything, and Away."""
@@ -131,7 +131,7 @@ class Orders:
                     chosen = daily_forms.channel_option(channel_id(channel), str(shown.get("name") or ""))
         async with asking(self._clients, who.candidate) as client:
             zone = await zone_name(client, self._store, who.candidate)
-        self._asides.show(who, trigger, daily_forms.set_form(chosen, zone, self._desk.bank.questions))
+        self._asides.show(who, trigger, daily_forms.set_form(chosen, zone, self._planning.bank.questions))
 
     async def submitted(self, who: Who, view: Mapping[str, Any]) -> dict[str, Any]:
         """The form was submitted: what Slack is to show instead, or which of its fields are wrong."""
@@ -141,7 +141,9 @@ class Orders:
             errors[daily_forms.CHANNEL] = problem
         if errors:
             return {"response_action": "errors", "errors": errors}
-        told = await self._desk.plan(workspace(who.team), board(who.team, setup.channel), who.candidate, setup.words)
+        told = await self._planning.plan(
+            workspace(who.team), board(who.team, setup.channel), who.candidate, setup.words
+        )
         shown = {
             **views.notice("Daily question", ""),
             "blocks": sections(told.replace("`daily ", "`/interview daily ")),
@@ -155,7 +157,7 @@ class Orders:
         if setup.holidays:
             checks[daily_forms.HOLIDAYS] = lambda: parse(f"{EXAMPLE} holidays={setup.holidays}")
         if setup.topics:
-            checks[daily_forms.TOPICS] = lambda: plan(f"{EXAMPLE} {topics}", self._desk.bank.questions)
+            checks[daily_forms.TOPICS] = lambda: plan(f"{EXAMPLE} {topics}", self._planning.bank.questions)
         errors: dict[str, str] = {}
         for name, check in checks.items():
             try:

@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.daily import holidays
 from bot.daily_desk import Desk
+from bot.daily_planning import Planning
 from bot.settings import Settings
 from bot.slack.app import Authorize, make_app
 from bot.slack.asides import Asides
@@ -118,7 +119,7 @@ async def running(
         asides = Asides(clients)
         desk = Desk(kept, bank, interviewer.rater, time.time)
         daily = Daily(desk, engine, store, clients, asides)
-        orders = Orders(desk, noticeboard, store, clients, asides, settings.slack_admins)
+        orders = Orders(Planning(kept, bank, time.time), noticeboard, store, clients, asides, settings.slack_admins)
         hearing = Hearing(engine, store, bank, asides, presence, daily)
         reception = Reception(
             engine, errands, asides, daily, orders, voice=interviewer.models, keep_days=settings.retention_days

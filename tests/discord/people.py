@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from simcord.actors import MemberActor
@@ -21,6 +22,7 @@ from tests.discord.world import World
 Where: TypeAlias = ChannelHandle | int | None
 """A channel, or None for the person's direct message with the app."""
 Which: TypeAlias = Message | int
+NONE: Mapping[str, Any] = MappingProxyType({})
 GROUP_DM = 3
 GUILD_INSTALL, USER_INSTALL = 0, 1
 IN_A_GUILD, IN_PRIVATE = 0, 2
@@ -157,8 +159,11 @@ class People:
 
     # --- commands
 
-    async def types_command(self, user: UserHandle, name: str, *, channel: Where = None, **options: Any) -> Pressed:
-        """Run a slash command, such as "interview start"."""
+    async def types_command(
+        self, user: UserHandle, name: str, *, channel: Where = None, filled: Mapping[str, Any] = NONE, **options: Any
+    ) -> Pressed:
+        """Run a slash command, such as "interview start". `filled` has options too, whatever they are called."""
+        options |= filled
         place = self._place(user, channel)
         root, leaf, nesting = self._command(user, place, name)
         built, resolved = build_options(user, name, leaf, options, channel_id=place)

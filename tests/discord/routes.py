@@ -264,6 +264,29 @@ def private_thread(asked: Asked) -> Json:
     return dict(serializers.thread_payload(backend, thread))
 
 
+def thread_of_message(asked: Asked) -> Json:
+    """Begin the thread of a message, which has one at most; unlike another, it is announced by no message of its own."""
+    backend, message = asked.world.backend, int(asked.part(3))
+    context = RequestContext(backend, {}, json=asked.json, method=asked.method, path=asked.path)
+    parent = context.require_channel_permissions(int(asked.part(1)), "create_public_threads")
+    context.require_message(parent.id, message, "read_message_history")
+    if message in backend.channels:
+        raise BackendError(400, 160004, "A thread has already been created for this message")
+    body = context.fields("name", "auto_archive_duration", ignore=("rate_limit_per_user",))
+    if not 1 <= len(body["name"]) <= 100:
+        raise errors.invalid_form_body("name: Must be between 1 and 100 in length.")
+    thread = backend.create_thread(
+        parent.id,
+        body["name"],
+        asked.world.bot,
+        message_id=message,
+        auto_archive_duration=int(body.get("auto_archive_duration") or 1440),
+        broadcast=False,
+    )
+    backend.announce_thread_create(thread)
+    return dict(serializers.thread_payload(backend, thread))
+
+
 def edit_thread(asked: Asked) -> Json:
     """Change a thread: whoever began it may, and whoever manages threads; only the latter may lock."""
     world, backend = asked.world, asked.world.backend
@@ -328,6 +351,7 @@ OWN = (
     Own("GET", re.compile("(/oauth2)?/applications/@me"), application),
     Own("POST", re.compile(f"{CHANNEL}/messages"), send, lambda asked: asked.body.get("nonce") is not None),
     Own("POST", re.compile(f"{CHANNEL}/threads"), private_thread, makes_private_thread),
+    Own("POST", re.compile(rf"{CHANNEL}/messages/\d+/threads"), thread_of_message),
     Own("PATCH", re.compile(CHANNEL), edit_thread, is_thread),
     Own("DELETE", re.compile(CHANNEL), delete_thread, is_thread),
     Own("PUT", re.compile(rf"{CHANNEL}/thread-members/\d+"), add_to_thread),
