@@ -15,11 +15,11 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from zlib import crc32
 
 from pydantic import TypeAdapter
 
 from interviewer.calendar import WINDOW, Holidays
+from interviewer.choosing import choose, there
 from interviewer.daily import (
     GIVEN_UP,
     GRACE,
@@ -48,10 +48,10 @@ from interviewer.daily import (
     week,
 )
 from interviewer.daily_store import DailyStore
-from interviewer.discussion import Judged, compared, digest, discuss, outcome, rests, sharp, streak
+from interviewer.discussion import Judged, compared, digest, discuss, outcome, rests, streak
 from interviewer.model import Answer, Case
 from interviewer.ports import Away, Clock, Closed, Noticeboard, Rater, StoreUnavailable, final
-from interviewer.questions import Bank, BankError, Taste, UnknownQuestion, pick
+from interviewer.questions import Bank, BankError, UnknownQuestion
 
 logger = logging.getLogger(__name__)
 
@@ -246,7 +246,7 @@ class Herald:
             return  # it took so long that others have told of it
         # Until it is kept the deed is due, whatever its message.
         await self.store.keep_question(board.channel, replace(question, message=message))
-        await self._change(board.channel, lambda now: _without(now, which))
+        await self._change(board.channel, lambda now: replace(_without(now, which), stuck=""))
 
     async def _made(self, board: Board, plan: Plan, deed: Deed) -> DailyQuestion:
         """The question of a slot, the same on every try; it has no message yet."""
@@ -318,7 +318,7 @@ class Herald:
         question = await self._question(board.channel, slot(name))
         wanted = {each.name for each in await self.store.reminders(board.channel)}
         open = question and question.outcome is None and self.clock() < question.reveals
-        if question and open and deed.name in wanted and self._there(question.item):
+        if question and open and deed.name in wanted and there(self.bank, question.item):
             with suppress(Closed):
                 case = self.bank.case(question.item.question)
                 await self.noticeboard.tell(person, deed.name, Reminded(question, case, board.channel, question.zone))
@@ -372,7 +372,6 @@ class Herald:
             else:
                 await self._later(board.channel, deed)
             return False
-        await self._change(board.channel, lambda now: replace(now, stuck=""))
         return True
 
     async def _stuck(self, board: Board, deed: Deed, why: str) -> None:
@@ -396,43 +395,10 @@ class Herald:
         asked = await self.store.asked(board.team, about)
         pinned = await self.store.pinned(board.team, about, occasion)
         pinned = pinned or await self.store.pin(
-            board.team, about, occasion, self._choose(board.team, plan, occasion, asked)
+            board.team, about, occasion, choose(self.bank, board.team, plan, occasion, asked)
         )
         # What was pinned may have left the bank since; then everybody chooses the same once more.
-        return pinned if self._there(pinned) else self._choose(board.team, plan, occasion, asked)
-
-    def _there(self, item: Item) -> bool:
-        """Whether the bank still has what an item is about."""
-        try:
-            self.bank.case(item.question).guide.point(item.point)
-        except (UnknownQuestion, BankError, KeyError):
-            return False
-        return True
-
-    def _choose(self, team: str, plan: Plan, occasion: str, asked: Sequence[Item]) -> Item:
-        """A question not asked before, or the one asked longest ago, and a point of it. Raises UnknownQuestion for a bank in
-        which nothing can be asked."""
-        seed = f"{team} {occasion}"
-        among = [
-            question
-            for question in self.bank.questions
-            if plan.level in question.levels and (not plan.topics or self._on(plan.topics, question.id))
-        ]
-        # A bank that has lost a topic is no reason for a day without a question.
-        left = among or [question for question in self.bank.questions if plan.level in question.levels]
-        seen = [each.question for each in asked]
-        while left:
-            question = pick(self.bank, plan.level, seen, crc32(seed.encode()), left)
-            with suppress(BankError):
-                points = [each.point for each in asked if each.question == question.id]
-                if point := sharp(self.bank.case(question.id).guide, plan.level, points, seed):
-                    return Item(question.id, point.id)
-            left.remove(question)
-        raise UnknownQuestion(f"No question in the bank is asked at {plan.level} level.")
-
-    def _on(self, topics: Sequence[str], question: str) -> bool:
-        """Whether a question is on one of these topics."""
-        return any(Taste(topic=topic).fits(self.bank.question(question)) for topic in topics)
+        return pinned if there(self.bank, pinned) else choose(self.bank, board.team, plan, occasion, asked)
 
     async def _question(self, channel: str, which: Slot) -> DailyQuestion | None:
         return next((each for each in await self.store.past(channel) if each.slot == which), None)
@@ -454,6 +420,8 @@ def _without(board: Board, which: Slot, told: str = "") -> Board:
 
 
 def _skipped(deed: Deed) -> str:
-    """What is told of a question that was not asked."""
+    """What is told of a question that was not asked: nobody was there to post it, or the platform took nothing."""
     when, hours = moment(deed.at), WINDOW.total_seconds() / 3600
-    return f"{when:%a} {when.day} {when:%b}, {when:%H:%M} UTC: skipped, since I came more than {hours:.0f} hours late"
+    return (
+        f"{when:%a} {when.day} {when:%b}, {when:%H:%M} UTC: skipped, since I could not post it within {hours:.0f} hours"
+    )
