@@ -10,8 +10,8 @@ from interviewer.questions import Bank, BankError, Taste, UnknownQuestion, pick
 
 
 def choose(bank: Bank, team: str, plan: Plan, occasion: str, asked: Sequence[Item]) -> Item:
-    """A question not asked before (`asked`, oldest first), or the one asked longest ago, and a point of it: the same for a team on
-    an occasion. Raises UnknownQuestion for a bank in which nothing can be asked."""
+    """A question not asked before (`asked`, oldest first), or the one asked longest ago, and a point of it: the same for a team
+    on an occasion. Raises UnknownQuestion for a bank in which nothing can be asked."""
     seed = f"{team} {occasion}"
     suited = [question for question in bank.questions if plan.level in question.levels]
     wanted = [question for question in suited if any(Taste(topic=topic).fits(question) for topic in plan.topics)]
