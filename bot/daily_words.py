@@ -52,7 +52,7 @@ LONGEST_ANSWER = 1500
 """Characters shown of a blind answer, as many as its form takes."""
 ROOM = 2800
 """Characters of a notice with quotes; they are cut until it fits."""
-ABOVE = "the point of the strong answer above."
+ABOVE = "what the strong answer above says."
 MOST_NAMES = 30
 MOST_RANKS = 15
 
@@ -226,9 +226,11 @@ def _discussion(discussion: Discussion, guide: Guide, about: RubricPoint, limit:
         *((_missed(view, answers), view) for view in discussion.missed),
     )
     for opening, view in told:
-        # What the question was about has just been told.
-        statement = ABOVE if view.point == about.id else _fact(guide.point(view.point).statement)
-        yield Part("text", f"{opening}: {statement}")
+        if view.point == about.id:  # it has just been told
+            colon = ":" if view.against or view in discussion.split else ""
+            yield Part("text", f"{opening}{colon} {ABOVE}")
+        else:
+            yield Part("text", f"{opening}: {_fact(guide.point(view.point).statement)}")
         yield from _quotes(view.voices, limit)
         if view.dissent:
             yield Part("small", "Others see it differently:" if view.said else "In their words:")

@@ -159,7 +159,7 @@ def test_without_answers_nobody_is_blamed() -> None:
 def test_agreement_is_told_by_how_many_there_were(answers: int, said: int, opening: str) -> None:
     count, view, quote = revealed(answers, agreed=[View("double-loan", said, 0, (Voice(ANA, "We lock it."),))])
     assert count.text == ("One person answered." if answers == 1 else f"{answers} people answered.")
-    assert view == Part("text", f"{opening}: the point of the strong answer above.")
+    assert view == Part("text", f"{opening} what the strong answer above says.")
     assert quote == Part("quote", "We lock it.", ANA)
 
 

@@ -22,7 +22,7 @@ EVERYWHERE = frozenset({DAILY_LEAVE, DAILY_JOIN})
 ROOM = 3_900
 """Characters of text in a message; Discord takes 4,000."""
 TITLE = 200
-PARAGRAPHS = frozenset({"text", "strong"})
+PARAGRAPHS = frozenset({"text", "strong", "small"})
 """Parts with an empty line above, but below a heading."""
 NAMED = re.compile(r"discord:[0-9]{1,20}")
 CODE = re.compile(r"(`[^`\n]+`)")
@@ -86,7 +86,8 @@ def _texts(parts: Iterable[Part], limit: int) -> Iterator[str]:
         if part.kind == "heading" and text:
             yield text
             text = ""
-        apart = part.kind in PARAGRAPHS and before != "heading"
+        # Two quotations without a line between them are one.
+        apart = before == "quote" if part.kind == "quote" else part.kind in PARAGRAPHS and before != "heading"
         text += (("\n\n" if apart else "\n") if text else "") + _written(part, limit)
         before = part.kind
     if text:
