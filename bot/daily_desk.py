@@ -3,6 +3,7 @@
 Every reply is plain text in which only backticks mean something. What it says of a person is for that person alone.
 """
 
+import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ class Desk:
         which = await self.store.slot_of(channel, under)
         if which is None:
             return False
-        await self.store.unanswer(channel, which, message)
+        await self.store.unanswer(channel, which, message, for_good=True)
         return True
 
     async def seal(self, channel: str, slot_name: str, person: str, zone: str, text: str) -> str:
@@ -101,7 +102,7 @@ class Desk:
                 return "There was nothing in it, so nothing is sealed. Press “Blind answer” again to write one."
             await self.store.unanswer(channel, question.slot, key(DailyAnswer(person, "", now, sealed=True)))
             return "Your blind answer is taken back. Press “Blind answer” again to write another."
-        await self._note(channel, question, zone, DailyAnswer(person, said, now, sealed=True))
+        await self._note(channel, question, zone, DailyAnswer(person, said, now, secrets.token_hex(4), sealed=True))
         name = "without" if (await self.store.standing(person)).hidden else "with"
         when = _when(question.reveals, now, _zone(question, zone))
         return (

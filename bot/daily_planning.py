@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from bot.commands import NotUnderstood
 from bot.daily import EXAMPLE, Coming, Wanted, coming, plan, written
 from bot.text import clean
-from interviewer.calendar import Post, fires
+from interviewer.calendar import Post, Schedule, fires
 from interviewer.daily import (
     LOOKS_BACK,
     NOW,
@@ -320,12 +320,15 @@ def _going_on(board: Board, now: float) -> Board:
 
 
 def _with(board: Board, wanted: Wanted, now: float, used: frozenset[str]) -> Board:
-    """A board on which this is wanted too; a plan of the same schedule is changed. Raises NotUnderstood where that can't be."""
+    """A board on which this is wanted too; a plan of the same minute and of a day that is wanted is changed, since nobody wants
+    two questions at once. Raises NotUnderstood where that can't be."""
     for each in board.plans:
-        if each.schedule == wanted.schedule:
+        if _meets(each.schedule, wanted.schedule):
             if written(each) == written(wanted):
                 raise NotUnderstood(f"That is set already: {_named(each)}. `daily status` shows what comes next.")
-            changed = replace(each, level=wanted.level, topics=wanted.topics, reveal=wanted.reveal)
+            changed = replace(
+                each, schedule=wanted.schedule, level=wanted.level, topics=wanted.topics, reveal=wanted.reveal
+            )
             return replace(board, plans=tuple(changed if plan == each else plan for plan in board.plans))
     if len(board.plans) >= MOST_PLANS:
         raise NotUnderstood(f"A channel has at most {MOST_PLANS} schedules: `daily remove a` takes one away.")
@@ -333,6 +336,11 @@ def _with(board: Board, wanted: Wanted, now: float, used: frozenset[str]) -> Boa
     if not coming(replace(board, plans=(new,)), moment(now), 1):
         raise NotUnderstood("No day of that comes within a year: choose other days, or leave the holidays away.")
     return replace(board, plans=(*board.plans, new))
+
+
+def _meets(one: Schedule, other: Schedule) -> bool:
+    """Whether two schedules ask at the same minute of some day."""
+    return (one.minute, one.zone) == (other.minute, other.zone) and bool(one.days & other.days)
 
 
 def _free(board: Board, used: frozenset[str]) -> str:

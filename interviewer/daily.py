@@ -17,8 +17,11 @@ from interviewer.model import Case, Level
 
 REVEAL = 7 * 3600.0
 """Seconds from a question to what is made of its answers."""
-GRACE = 24 * 3600.0
-"""Seconds after which a reveal, a digest or a reminder that could not be sent is left."""
+GRACE: Mapping[str, float] = MappingProxyType(
+    {"ask": calendar.WINDOW.total_seconds(), "reveal": 24 * 3600.0, "digest": 7 * 24 * 3600.0, "remind": 24 * 3600.0}
+)
+"""Seconds, by kind of deed, after which what could not be sent is left. A week may come to its end with a plan that is taken
+away on another day."""
 DIGEST_AFTER = 3600.0
 """Seconds from the last reveal of a week to its digest."""
 REMINDS = 3600.0
@@ -127,8 +130,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class DailyQuestion:
-    """A question that stands in a channel: `message` is the platform's id of it, times are seconds since the epoch, and are told
-    in `zone`."""
+    """A question that stands in a channel, or is about to: `message` is the platform's id of it, "" until it is known. Times are
+    seconds since the epoch, and are told in `zone`."""
 
     slot: Slot
     item: Item
@@ -142,7 +145,8 @@ class DailyQuestion:
 
 @dataclass(frozen=True)
 class DailyAnswer:
-    """What somebody answered. `message` is the platform's id of it; a `sealed` one has none, and is shown only at the reveal."""
+    """What somebody answered. `message` is the platform's id of it; a `sealed` one has none but ours, which names nobody, and is
+    shown only at the reveal."""
 
     person: str
     text: str
@@ -285,10 +289,6 @@ class Kind(StrEnum):
     REMIND = "remind"
 
 
-KEPT = frozenset({Kind.ASK, Kind.REVEAL})
-"""What is done only once what came of it is kept, whatever was posted."""
-
-
 @dataclass(frozen=True)
 class Deed:
     """Something to be done once: `what` is a slot's name, a week, or a person and a slot (`PERSON/SLOT`); `at` in seconds since
@@ -337,16 +337,20 @@ def agenda(
     holidays: Callable[[str], Holidays],
 ) -> Agenda:
     """What is due in a channel by `now`. `holidays` knows those of a code, `reminders` are those that were asked for."""
-    standing = {Deed(Kind.ASK, each.slot.name, each.asked).name for each in past}
+    stand = [each for each in past if each.message]
+    standing = {Deed(Kind.ASK, each.slot.name, each.asked).name for each in stand}
 
     def done(deed: Deed) -> bool:
         id = doings.get(deed.name, NOT_BEGUN).id
-        return bool(id) and (deed.kind not in KEPT or deed.name in standing or id == GIVEN_UP)
+        if deed.kind is Kind.ASK:
+            return bool(id) and (deed.name in standing or id == GIVEN_UP)
+        # A reveal is done once its outcome is kept, whatever was posted.
+        return bool(id) and deed.kind is not Kind.REVEAL
 
     deeds = [
         *_questions(board, done, now, holidays),
-        *(Deed(Kind.REVEAL, each.slot.name, each.reveals) for each in past if each.outcome is None),
-        *_digests(board, past, holidays),
+        *(Deed(Kind.REVEAL, each.slot.name, each.reveals) for each in stand if each.outcome is None),
+        *_digests(board, stand, holidays),
         *reminders,
     ]
     due: list[Deed] = []
@@ -369,7 +373,7 @@ def _timing(deed: Deed, now: float) -> Timing:
     if deed.kind is Kind.ASK:
         return calendar.timing(moment(deed.at), moment(now))
     late = now - deed.at
-    return Timing.EARLY if late < 0 else Timing.OPEN if late <= GRACE else Timing.MISSED
+    return Timing.EARLY if late < 0 else Timing.OPEN if late <= GRACE[deed.kind] else Timing.MISSED
 
 
 def _questions(

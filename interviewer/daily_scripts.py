@@ -107,6 +107,14 @@ redis.call('EXPIRE', KEYS[1], ARGV[4])
 return 1
 """
 
+# ARGV: key, answer, TTL
+SAY = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == '' then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
+
 # ARGV: who and where, second, TTL, second before which one is stale
 REMIND = """
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])

@@ -8,7 +8,8 @@
     mb:{d:CHANNEL}:deeds       hash    60 d    deed -> how far it has come as JSON, and `since`, when that was last changed;
                                                60 days after that a deed is dropped
     mb:{d:CHANNEL}:remind      hash    40 d    PERSON/SLOT -> second at which they want to be reminded, until it was done
-    mb:{d:CHANNEL}:said:SLOT   hash    30 d    an answer's message, or `sealed:PERSON` -> the answer as JSON
+    mb:{d:CHANNEL}:said:SLOT   hash    30 d    an answer's message, or `sealed:PERSON` -> the answer as JSON, "" for a message
+                                               that was deleted
     mb:{d:CHANNEL}:first:SLOT  hash    30 d    person -> the points they covered when they first asked for feedback, as JSON
     mb:{d:TEAM}:asked:ABOUT    hash    none    occasion -> what was asked then, as JSON, the newest 1000
     mb:{d:TEAM}:order:ABOUT    list    none    the same occasions, oldest first
@@ -82,6 +83,7 @@ class DailyStore:
         self._postpone = client.register_script(scripts.DEEDS + scripts.POSTPONE)
         self._pin = client.register_script(scripts.PIN)
         self._put = client.register_script(scripts.PUT)
+        self._say = client.register_script(scripts.SAY)
         self._remind = client.register_script(scripts.REMIND)
         self._know = client.register_script(scripts.KNOW)
         self._took = client.register_script(scripts.TOOK)
@@ -237,19 +239,25 @@ class DailyStore:
     # --- answers ----------------------------------------------------------------------------------------------------
 
     async def answer(self, channel: str, slot: Slot, answer: DailyAnswer) -> None:
-        """Keep an answer; it replaces the one with the same key."""
+        """Keep an answer; it replaces the one with the same key, unless that was deleted."""
         await self._known(answer.person, channel, slot)
-        await self._hash_set(_in(channel, f"said:{slot.name}"), key(answer), records.DAILY_ANSWER.dump_json(answer))
-
-    async def unanswer(self, channel: str, slot: Slot, key: str) -> None:
-        """Delete the answer with this key."""
+        said = [key(answer), records.DAILY_ANSWER.dump_json(answer), self._keep]
         with reaching(self._where):
-            await self._redis.hdel(_in(channel, f"said:{slot.name}"), key)
+            await self._say([_in(channel, f"said:{slot.name}")], said)
+
+    async def unanswer(self, channel: str, slot: Slot, key: str, *, for_good: bool = False) -> None:
+        """Delete the answer with this key. `for_good`: it stays so, though a platform may deliver the message again."""
+        name = _in(channel, f"said:{slot.name}")
+        if for_good:
+            await self._hash_set(name, key, b"")
+        else:
+            with reaching(self._where):
+                await self._redis.hdel(name, key)
 
     async def answers(self, channel: str, slot: Slot) -> tuple[DailyAnswer, ...]:
         """The answers to a question, in the order they were given."""
         with reaching(self._where):
-            found = await self._redis.hvals(_in(channel, f"said:{slot.name}"))
+            found = filter(None, await self._redis.hvals(_in(channel, f"said:{slot.name}")))
         return tuple(sorted(map(records.DAILY_ANSWER.validate_json, found), key=lambda each: (each.at, key(each))))
 
     async def first(self, channel: str, slot: Slot, person: str, points: frozenset[str]) -> None:
@@ -301,7 +309,8 @@ class DailyStore:
     async def standing(self, person: str) -> Standing:
         """How somebody wants to be seen."""
         with reaching(self._where):
-            found = await self._redis.get(_of(person, "standing"))
+            # Who left stays away for as long as they are met.
+            found = await self._redis.getex(_of(person, "standing"), ex=STANDING)
         return records.STANDING.validate_json(found) if found else Standing()
 
     async def stand(self, person: str, standing: Standing) -> None:
@@ -345,7 +354,7 @@ class DailyStore:
             with reaching(self._where):
                 said = _in(channel, f"said:{name}")
                 for field, answer in (await self._redis.hgetall(said)).items():
-                    if records.DAILY_ANSWER.validate_json(answer).person == person:
+                    if answer and records.DAILY_ANSWER.validate_json(answer).person == person:
                         await self._redis.hdel(said, field)
                 await self._redis.hdel(_in(channel, f"first:{name}"), person)
                 await self._redis.hdel(_in(channel, "remind"), f"{person}/{name}")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
-from interviewer.calendar import WINDOW, Holidays
+from interviewer.calendar import WINDOW, Holidays, no_holidays
 from interviewer.choosing import choose, there
 from interviewer.daily import (
     GIVEN_UP,
@@ -49,7 +49,7 @@ from interviewer.daily import (
 )
 from interviewer.daily_store import DailyStore
 from interviewer.discussion import Judged, compared, digest, discuss, outcome, rests, streak
-from interviewer.model import Answer, Case
+from interviewer.model import Answer, Case, Rating
 from interviewer.ports import Away, Clock, Closed, Noticeboard, Rater, StoreUnavailable, final
 from interviewer.questions import Bank, BankError, UnknownQuestion
 
@@ -166,7 +166,15 @@ class Herald:
         past, doings = await self.store.past(channel), await self.store.doings(channel)
         reminders = await self.store.reminders(channel)
         tries = defaultdict(int, {name: doing.tries for name, doing in doings.items()})
-        return agenda(board, past, doings, reminders, self.clock(), self.holidays), tries
+        return agenda(board, past, doings, reminders, self.clock(), self._free), tries
+
+    def _free(self, code: str) -> Holidays:
+        """The holidays of a code, none of one that this machine does not know any more."""
+        try:
+            return self.holidays(code)
+        except (KeyError, NotImplementedError) as problem:
+            logger.warning("Holidays of %s are not known here: %s", code, type(problem).__name__)
+            return no_holidays
 
     async def _miss(self, board: Board, deed: Deed) -> None:
         """Leave what is too late to be done; a question that was not asked is told of."""
@@ -174,7 +182,7 @@ class Herald:
         if deed.kind is Kind.REVEAL:
             question = await self._question(channel, slot(deed.what))
             if question and question.outcome is None:
-                await self.store.keep_question(channel, replace(question, outcome=Outcome()))
+                await self._keep(channel, replace(question, outcome=Outcome()))
         if deed.kind is Kind.REMIND:
             person, _, name = deed.what.partition("/")
             await self.store.unremind(channel, person, slot(name))
@@ -183,7 +191,7 @@ class Herald:
             plan = board.plan(slot(deed.what).plan)
             if message != GIVEN_UP and plan:
                 # It was posted, and whoever posted it died before keeping it.
-                await self.store.keep_question(channel, replace(await self._made(board, plan, deed), message=message))
+                await self._keep(channel, replace(await self._made(board, plan, deed), message=message))
             told = "" if board.stuck or message != GIVEN_UP else _skipped(deed)
             await self._change(channel, lambda now: _without(now, slot(deed.what), told))
 
@@ -205,7 +213,7 @@ class Herald:
         asked = ERRANDS.validate_json(what)
         channel, deed = asked.channel, asked.deed
         board = await self.store.board(channel)
-        if board is None or self.clock() - deed.at > self._patience(deed):
+        if board is None or self.clock() - deed.at > GRACE[deed.kind]:
             return
         try:
             await self._do(board, deed)
@@ -217,9 +225,6 @@ class Herald:
             await self._stuck(board, deed, str(problem))
         finally:
             await self.store.look_again(channel)
-
-    def _patience(self, deed: Deed) -> float:
-        return WINDOW.total_seconds() if deed.kind is Kind.ASK else GRACE
 
     async def _do(self, board: Board, deed: Deed) -> None:
         match deed.kind:
@@ -245,48 +250,65 @@ class Herald:
         if message == GIVEN_UP:
             return  # it took so long that others have told of it
         # Until it is kept the deed is due, whatever its message.
-        await self.store.keep_question(board.channel, replace(question, message=message))
-        await self._change(board.channel, lambda now: replace(_without(now, which), stuck=""))
+        await self._keep(board.channel, replace(question, message=message))
+        await self._change(board.channel, lambda now: _without(now, which))
 
     async def _made(self, board: Board, plan: Plan, deed: Deed) -> DailyQuestion:
-        """The question of a slot, the same on every try; it has no message yet."""
+        """The question of a slot, the same on every try, whatever becomes of the plan meanwhile; it has no message yet."""
         which = slot(deed.what)
+        if (before := await self._question(board.channel, which)) and there(self.bank, before.item):
+            return before
         item, zone = await self._item(board, plan, which), plan.schedule.zone
-        return DailyQuestion(which, item, plan.level, deed.at, deed.at + plan.reveal, "", zone=zone)
+        made = DailyQuestion(which, item, plan.level, deed.at, deed.at + plan.reveal, "", zone=zone)
+        await self._keep(board.channel, made)
+        return made
+
+    async def _keep(self, channel: str, question: DailyQuestion) -> None:
+        """Keep a question, unless the channel was taken away meanwhile."""
+        if await self.store.board(channel):
+            await self.store.keep_question(channel, question)
 
     async def _reveal(self, board: Board, deed: Deed) -> None:
         channel = board.channel
         question = await self._question(channel, slot(deed.what))
         if question is None or question.outcome is not None:
             return
-        try:
-            case = self.bank.case(question.item.question)
-            points = tuple(point.id for point in compared(case.guide, question.item.point, question.level))
-        except (UnknownQuestion, BankError, KeyError):
-            logger.warning("%s is no longer in the bank, and not revealed", question.item.question)
-            await self.store.keep_question(channel, replace(question, outcome=Outcome()))
-            return
         answers = await self.store.answers(channel, question.slot)
-        people = tuple(dict.fromkeys(each.person for each in answers))
-        hidden = {each for each in people if (await self.store.standing(each)).hidden}
         for each in answers:
             if each.sealed:
-                notice = Unsealed(question, each, each.person not in hidden)
-                await self._once(channel, f"unseal:{deed.what}/{each.person}", notice, question.message)
-        judged = [await self._judge(case, each, answers, hidden) for each in people]
+                notice = Unsealed(question, each, named=not (await self.store.standing(each.person)).hidden)
+                # The platform is told the key, which names nobody.
+                await self._once(channel, f"unseal:{deed.what}/{each.message or each.person}", notice, question.message)
+        if not there(self.bank, question.item):
+            logger.warning("%s is no longer in the bank, and not revealed", question.item.question)
+            await self._keep(channel, replace(question, outcome=Outcome(_people(answers))))
+            return
+        case = self.bank.case(question.item.question)
+        points = tuple(point.id for point in compared(case.guide, question.item.point, question.level))
+        ratings = {each: await self._rated(case, each) for each in _texts(answers).items()}
+        # Somebody may have left, or taken back what they said, while it was read.
+        judged = [
+            await self._judged(person, ratings[person, text], answers)
+            for person, text in _texts(await self.store.answers(channel, question.slot)).items()
+            if (person, text) in ratings
+        ]
         discussion = discuss(judged, points)
         await self._once(channel, deed.name, Revealed(question, case, discussion), question.message)
         covered = {each.person: each.covered(points) for each in judged}
-        became = outcome(discussion, people, await self.store.firsts(channel, question.slot), covered)
-        await self.store.keep_question(channel, replace(question, outcome=became))
+        people = _people(await self.store.answers(channel, question.slot))
+        firsts = await self.store.firsts(channel, question.slot)
+        became = outcome(discussion, people, {each: firsts[each] for each in people if each in firsts}, covered)
+        await self._keep(channel, replace(question, outcome=became))
 
-    async def _judge(self, case: Case, person: str, answers: Iterable[DailyAnswer], hidden: set[str]) -> Judged:
-        """All that somebody answered. Who sealed any of it, or left, is not quoted."""
-        theirs = [each for each in answers if each.person == person]
-        text = "\n".join(each.text for each in theirs)
+    async def _rated(self, case: Case, answer: tuple[str, str]) -> Rating:
+        """What a rater makes of all that somebody answered."""
         # Nobody asked for this: it is not to spend anybody's tokens.
-        rating = await final(self.rater.rate(case, Answer(text, frugal=True, final=True)))
-        return Judged(person, rating, person not in hidden and not any(each.sealed for each in theirs))
+        return await final(self.rater.rate(case, Answer(answer[1], frugal=True, final=True)))
+
+    async def _judged(self, person: str, rating: Rating, answers: Iterable[DailyAnswer]) -> Judged:
+        """Who sealed any of what they answered, or left, is not quoted."""
+        sealed = any(each.sealed for each in answers if each.person == person)
+        return Judged(person, rating, not sealed and not (await self.store.standing(person)).hidden)
 
     async def _digest(self, board: Board, deed: Deed) -> None:
         questions = [each for each in await self.store.past(board.channel) if week(each.slot.day) == deed.what]
@@ -311,7 +333,7 @@ class Herald:
         if not board.plans:
             return streak(days, until, lambda _: False)
         schedule = board.plans[0].schedule
-        return streak(days, until, rests(schedule, self.holidays(schedule.holidays)))
+        return streak(days, until, rests(schedule, self._free(schedule.holidays)))
 
     async def _remind(self, board: Board, deed: Deed) -> None:
         person, _, name = deed.what.partition("/")
@@ -343,6 +365,7 @@ class Herald:
             await self.store.postpone(channel, name, retry(doing.tries + 1, self.clock()), unclear=unclear)
             raise
         kept = await self.store.settle(channel, name, mine)
+        await self._change(channel, lambda now: replace(now, stuck=""))
         if kept != mine:
             logger.warning("%s was posted twice to %s: mine is taken back", name, channel)
             await self.noticeboard.take_back(channel, mine, under)
@@ -377,12 +400,14 @@ class Herald:
     async def _stuck(self, board: Board, deed: Deed, why: str) -> None:
         """The channel takes nothing: tell its administrator once, and come back for a while."""
         await self._later(board.channel, deed)
-        before = await self._change(board.channel, lambda now: replace(now, stuck=why))
-        if before and not before.stuck:
-            with suppress(Closed, Away):
-                await self.noticeboard.tell(
-                    board.admin, f"stuck:{board.channel}:{deed.name}", Warned(board.channel, why)
-                )
+        if board.stuck:
+            return
+        with suppress(Closed):
+            try:
+                await self.noticeboard.tell(board.admin, f"stuck:{deed.name}", Warned(board.channel, why))
+            except Away:
+                return  # the next try tells them
+        await self._change(board.channel, lambda now: replace(now, stuck=why))
 
     # --- small things ---
 
@@ -410,6 +435,16 @@ class Herald:
             if after == board or await self.store.keep_board(board, after):
                 return board
         return None
+
+
+def _people(answers: Iterable[DailyAnswer]) -> tuple[str, ...]:
+    """Who answered, in the order in which they first did."""
+    return tuple(dict.fromkeys(each.person for each in answers))
+
+
+def _texts(answers: Sequence[DailyAnswer]) -> Mapping[str, str]:
+    """All that each person answered."""
+    return {person: "\n".join(each.text for each in answers if each.person == person) for person in _people(answers)}
 
 
 def _without(board: Board, which: Slot, told: str = "") -> Board:

@@ -152,7 +152,9 @@ class Dying(DailyStore):
     """What a worker has that dies before it keeps a question."""
 
     async def keep_question(self, channel: str, question: DailyQuestion) -> None:
-        raise asyncio.CancelledError
+        if question.message:
+            raise asyncio.CancelledError
+        await super().keep_question(channel, question)
 
 
 @pytest.fixture
@@ -247,7 +249,7 @@ async def test_a_worker_that_stands_still_until_its_question_was_given_up_leaves
     goes_on.set()
     await slow
     assert office.stands() == []
-    assert await office.store.past(CHANNEL) == ()
+    assert not any(each.message for each in await office.store.past(CHANNEL))
 
 
 async def test_two_workers_with_engines_of_their_own_post_a_day_once(office: Office, redis_url: str) -> None:
@@ -290,7 +292,7 @@ async def test_a_question_whose_answer_was_lost_is_found_and_not_posted_again(of
     await office.at(NINE + 30)
     office.wall.away = False
     await office.at(NINE + 149)
-    assert await office.store.past(CHANNEL) == ()
+    assert not any(each.message for each in await office.store.past(CHANNEL))
     await office.at(NINE + 150)
     (message,) = office.stands()
     assert (await office.question()).message == message.id
@@ -382,7 +384,7 @@ async def test_a_question_that_was_posted_is_kept_though_whoever_posted_it_died(
     await office.sets_up(BOARD)
     with pytest.raises(asyncio.CancelledError):
         await office.at(NINE, dying)
-    assert await office.store.past(CHANNEL) == ()
+    assert not any(each.message for each in await office.store.past(CHANNEL))
     await office.at(NINE + later)
     (message,) = office.stands()
     assert isinstance(message.notice, Asked)
@@ -491,7 +493,7 @@ async def test_what_is_called_off_at_the_last_moment_is_not_posted(
     await office.herald().do(what, False)
     await office.at(NINE + 60)
     assert office.wall.tried == []
-    assert await office.store.past(CHANNEL) == ()
+    assert not any(each.message for each in await office.store.past(CHANNEL))
 
 
 async def test_a_paused_channel_is_silent_until_it_is_taken_up_again(office: Office) -> None:
@@ -684,7 +686,7 @@ async def test_a_question_that_has_left_the_bank_is_closed_without_a_word(office
     await office.at(REVEALS - HOUR)
     await office.at(REVEALS)
     assert office.stands(Revealed) == []
-    assert (await office.question()).outcome == Outcome()
+    assert (await office.question()).outcome == Outcome((ANA,))
     assert office.wall.told == []
 
 

@@ -70,6 +70,7 @@ NOT_POSTED = "Discord did not take your answer just now. Try once more in a minu
 NOT_NOTED = (
     "I could not note your answer, so I took it out of the thread. Try once more in a minute, please. This was it:"
 )
+MUTED = "You may not write in threads here, so I can't post an answer for you. Practise it privately, if you like."
 SAY_SOMETHING = "There was nothing in it. Press the button again and write a sentence or two."
 ANSWERED = "Your answer is in the thread. Feedback on my answer, below the question, tells you alone how it does."
 
@@ -77,7 +78,7 @@ ANSWERED = "Your answer is in the thread. Feedback on my answer, below the quest
 class Daily:
     """Does what is asked about daily questions. `permission` is what discord.py calls the permission that ordering one takes."""
 
-    def __init__(  # noqa: PLR0913, PLR0917
+    def __init__(
         self,
         desk: Desk,
         planning: Planning,
@@ -168,7 +169,9 @@ class Daily:
         """One of `MINE`, except to practise."""
         who = person(interaction.user.id)
         channel, _, slot = value.rpartition("|")
-        if action == DAILY_BLIND:
+        if action in {DAILY_BLIND, ANSWER} and not interaction.permissions.send_messages_in_threads:
+            await tell(interaction, MUTED)
+        elif action == DAILY_BLIND:
             await show(interaction, forms.blind(value, await self._desk.sealed(channel, slot, who)))
         elif action == ANSWER:
             await show(interaction, forms.answer(f"{channel}|{interaction.message.id if interaction.message else 0}"))
@@ -226,7 +229,9 @@ class Daily:
         who = person(interaction.user.id)
         zone = await self._zone(who)
         try:
-            message = await self._noticeboard.say(int(thread), str(interaction.id), _quoted(who, text))
+            message = await self._noticeboard.say(
+                int(thread), str(interaction.id), _quoted(await self._called(who), text)
+            )
         except TROUBLE as problem:
             final = code(problem) in {*GONE, LOCKED, ARCHIVED}
             await self._say(interaction, f"{NO_THREAD if final else NOT_POSTED}\n\n{text}")
@@ -241,6 +246,10 @@ class Daily:
             await self._take_back(channel, message, thread)
         await tell(interaction, ANSWERED if noted else GONE_QUESTION)
 
+    async def _called(self, who: str) -> str:
+        """Who answers, unless they are to be named nowhere."""
+        return "Somebody" if (await self._desk.store.standing(who)).hidden else mention(who)
+
     async def _take_back(self, channel: str, message: str, thread: str) -> None:
         with suppress(Away, Closed):
             await self._noticeboard.take_back(channel, message, thread)
@@ -250,9 +259,12 @@ class Daily:
     async def heard(self, thread: discord.Thread, message: discord.Message, me: int) -> bool:
         """Note what somebody wrote, or now writes instead, in a thread; False if that is no daily question's."""
         text = wrote(message, me)
-        if not text:
-            return False
         who = person(message.author.id)
+        if not text:
+            if not message.author.bot:
+                # Edited into something that is not for the bot to read: what it said before is not to be quoted.
+                await self._desk.heard(_asked_in(thread), str(thread.id), str(message.id), who, "", "")
+            return False
         return await self._desk.heard(
             _asked_in(thread), str(thread.id), str(message.id), who, await self._zone(who), text
         )
@@ -286,10 +298,10 @@ def _remove(where: str) -> buttons.Press:
     return buttons.Press(REMOVE, where, "End it", discord.ButtonStyle.danger)
 
 
-def _quoted(who: str, text: str) -> Outgoing:
+def _quoted(name: str, text: str) -> Outgoing:
     """Somebody's answer, which the bot posts for them."""
     lines = escape(re.sub(r"\n{3,}", "\n\n", text)).replace("\n", "\n> ")
-    said = f"{mention(who)} answers:\n> {lines}"
+    said = f"{name} answers:\n> {lines}"
     if size(said) <= LIMIT:
         return Outgoing(said)
 

@@ -29,7 +29,7 @@ NAME = 100
 """Characters of a thread's name."""
 WEEK = 10_080
 """Minutes of silence after which Discord puts a thread away; the longest there is."""
-LOOKS_BACK, RECENT = 100, timedelta(days=3)
+LOOKS_BACK, RECENT = 1000, timedelta(days=3)
 """Messages that are searched for one that may have been posted, and how old one may be: no notice is tried for longer."""
 HAS_THREAD, LOCKED, NO_MESSAGE, NO_CHANNEL, NO_SERVER = 160004, 160005, 10008, 10003, 10004
 NO_ACCESS, NOT_PERMITTED = 50001, 50013
@@ -69,7 +69,7 @@ class DiscordNoticeboard:
         message = outgoing(words(notice), _value(channel, notice), _answer(channel, notice, reads=self._reads))
         async with self._refusals(channel):
             if under:
-                return await self._under(where, Letter(key, int(under), message))
+                return await self._under(channel, Letter(key, int(under), message))
             id = await self._platform.deliver(Letter(key, where, message))
             if isinstance(notice, Asked):
                 await self._with_thread(channel, int(id), words(notice).title)
@@ -136,17 +136,20 @@ class DiscordNoticeboard:
 
     # --- posting ---
 
-    async def _under(self, channel: int, letter: Letter) -> str:
+    async def _under(self, channel: str, letter: Letter) -> str:
         """Post in a question's thread; GIVEN_UP where somebody deleted or locked it, which is no reason to ask nothing more."""
         try:
             return await self._platform.deliver(letter)
         except discord.HTTPException as problem:
-            if code(problem) not in {NO_CHANNEL, LOCKED, ARCHIVED}:
+            if code(problem) == NOT_PERMITTED:
+                # Where the bot may write in threads it is this one that is locked.
+                await self.usable(channel)
+            elif code(problem) not in {NO_CHANNEL, LOCKED, ARCHIVED}:
                 raise
             if code(problem) != NO_CHANNEL:
                 return _given_up(problem)
         try:
-            await self._open_thread(channel, letter.channel, "")
+            await self._open_thread(on_board(channel)[1], letter.channel, "")
         except discord.HTTPException as problem:
             if code(problem) == NO_MESSAGE:
                 return _given_up(problem)
