@@ -19,7 +19,9 @@ return 1
 REST = """
 local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not score or tonumber(score) ~= tonumber(ARGV[2]) then return 0 end
-redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
+local latest = redis.call('TIME')[1] + ARGV[4]
+local till = tonumber(ARGV[3])
+redis.call('ZADD', KEYS[1], till and till < latest and ARGV[3] or latest, ARGV[1])
 return 1
 """
 

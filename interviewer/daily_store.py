@@ -52,6 +52,7 @@ from interviewer.daily import (
 )
 from interviewer.store import DAY, KEEP, connect, literal, reaching
 
+LONGEST_REST = 3600
 PAST_DAYS = 40
 PAST = PAST_DAYS * DAY
 DEEDS = 60 * DAY
@@ -155,10 +156,12 @@ class DailyStore:
         return tuple((channel.decode(), float(score)) for channel, score in found)
 
     async def rest(self, channel: str, seen: float, until: float | None) -> None:
-        """Leave a channel until then (None: until somebody does something), unless its score is not what was seen any more."""
-        then = "+inf" if until is None else repr(float(until))
+        """Leave a channel until then, and for no more than an hour, unless its score is not what was seen any more.
+
+        The hour is the server's: a worker whose clock is ahead for a moment puts no channel to sleep for long."""
+        then = "" if until is None else repr(float(until))
         with reaching(self._where):
-            await self._rest([_channels(channel)], [channel, repr(float(seen)), then])
+            await self._rest([_channels(channel)], [channel, repr(float(seen)), then, LONGEST_REST])
 
     async def look_again(self, channel: str) -> None:
         """Have a channel looked at now; one without a board is left alone."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, cast
 
 import pytest
@@ -161,13 +161,19 @@ async def test_a_board_that_another_version_wrote_can_be_changed(store: DailySto
 
 async def test_a_channel_is_looked_at_when_its_board_changes_and_then_rests_until_its_time(store: DailyStore) -> None:
     await store.keep_board(None, BOARD)
-    until = 1795507200.1234567
+    now = datetime.now(UTC).timestamp()
+    until = now + 600.1234567
     await store.rest(CHANNEL, await seen(store), until)
     assert await waiting(store, until - 0.001) == []
     assert await store.waiting("slack", until) == ((CHANNEL, until),)
     assert await store.waiting("discord", until) == ()
     await store.rest(CHANNEL, until, None)
-    assert await waiting(store, 1e12) == []
+    assert await waiting(store, now + 3590) == []
+    # No clock that was ahead is believed for longer.
+    for far in (now + 1e6, None):
+        ((_, score),) = await store.waiting("slack", now + 3700)
+        await store.rest(CHANNEL, score, far)
+        assert await waiting(store, now + 3590) == []
     assert await boards(store, "slack:") == [CHANNEL], "it is found although it rests"
     assert await store.keep_board(BOARD, replace(BOARD, paused=True))
     assert await waiting(store) == [CHANNEL]
