@@ -111,7 +111,7 @@ class Day:
         async with DailyStore.from_url(self.url) as store:
 
             async def kept() -> bool:
-                found[:] = [each for each in await store.past(self.channel) if each.outcome is None]
+                found[:] = [each for each in await store.past(self.channel) if each.message and each.outcome is None]
                 return bool(found)
 
             await wait_until(kept, SOON)

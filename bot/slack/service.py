@@ -35,6 +35,7 @@ from interviewer.daily_store import DailyStore
 from interviewer.engine import Engine, Pace
 from interviewer.herald import ERRAND, Herald
 from interviewer.model import Inbound
+from interviewer.ports import Clock
 from interviewer.questions import Bank
 from interviewer.store import RedisStore
 
@@ -89,8 +90,10 @@ async def running(
     *,
     signed: bool,
     pace: Pace = IN_CHAT,
+    clock: Clock = time.time,
 ) -> AsyncGenerator[Slack]:
-    """Slack's part on the store at `url`; leaving it drains. `signed`: requests come over HTTP and are signed."""
+    """Slack's part on the store at `url`; leaving it drains. `signed`: requests come over HTTP and are signed. Daily questions go
+    by `clock`."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(RedisStore.from_url(url, keep=settings.keep))
         kept = await stack.enter_async_context(DailyStore.from_url(url, keep=settings.keep))
@@ -114,12 +117,12 @@ async def running(
 
         errands = Errands(store, kept, bank, clients, platform, submit, interviewer.prepare, settings.slack_guests)
         noticeboard = SlackNoticeboard(clients, platform)
-        herald = Herald(kept, bank, interviewer.rater, noticeboard, holidays, time.time, SCHEME)
+        herald = Herald(kept, bank, interviewer.rater, noticeboard, holidays, clock, SCHEME)
         engine = Engine(ports, url, pace, DOCKET, ours, {**errands.by_name(), ERRAND: herald.do})
         asides = Asides(clients)
-        desk = Desk(kept, bank, interviewer.rater, time.time)
+        desk = Desk(kept, bank, interviewer.rater, clock)
         daily = Daily(desk, engine, store, clients, asides)
-        orders = Orders(Planning(kept, bank, time.time), noticeboard, store, clients, asides, settings.slack_admins)
+        orders = Orders(Planning(kept, bank, clock), noticeboard, store, clients, asides, settings.slack_admins)
         hearing = Hearing(engine, store, bank, asides, presence, daily)
         reception = Reception(
             engine, errands, asides, daily, orders, voice=interviewer.models, keep_days=settings.retention_days
