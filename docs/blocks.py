@@ -1,4 +1,4 @@
-"""Draws docs/slack.md's pictures from an interview that is really held: `python -m docs.blocks docs`.
+"""Draws the pictures of docs/slack.md, and Slack's of docs/daily.md, from what is really held: `python -m docs.blocks docs`.
 
 The bot runs against the Slack of our tests, and what it sends is drawn as Slack draws it, more or less: real Slack was not
 asked. It takes Chromium.
@@ -17,10 +17,16 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
+from bot.slack.places import person
 from docs.browser import CACHE, SCRIPT, draw, page, within
+from docs.messages import BLIND, OPEN
 from interviewer import embedded
+from interviewer.daily import Item, Standing
+from interviewer.daily_store import DailyStore
+from interviewer.questions import Bank
 from tests.slack import SlackServer, User, buttons
-from tests.slack_bot import Table, bank, interviewer, over_socket, settings
+from tests.slack_bot import EMBEDDED, Table, bank, interviewer, over_socket, settings
+from tests.test_slack_day import Day, titled
 
 Json = dict[str, Any]
 Thread = tuple[str, str]
@@ -41,7 +47,7 @@ LEFT = ("start airbnb staff", "Guests search for homes by place and dates; hosts
 
 async def held() -> dict[str, str]:
     """Hold an interview, and others less well; pages of HTML by their names."""
-    pages: dict[str, str] = {}
+    pages = await _daily()
     async with SlackServer() as slack:
         ana = slack.adds_user("ana", real_name="Ana Pereira", tz="Europe/Lisbon")
         chosen, known = settings(slack, CACHE), bank()
@@ -63,6 +69,51 @@ async def held() -> dict[str, str]:
                 await _answers(slack, Table(slack, ana), await _begins(slack, ana, *LEFT), "pause")
                 pages["slack-home"] = home(await _home(slack, ana, lambda view: "Past interviews" in json.dumps(view)))
     return pages
+
+
+async def _daily() -> dict[str, str]:
+    """Hold a Friday with a daily question; pages of it, of its reveal and of the week's digest."""
+    known = bank()
+    async with SlackServer() as slack:
+        people = ana, ben, chidi = tuple(slack.adds_user(name, tz="Europe/Berlin") for name in ("ana", "ben", "chidi"))
+        boss = slack.adds_user("boss", is_admin=True)
+        room = slack.adds_channel("architecture", boss, *people)
+        one = Bank([(known.question(EMBEDDED[1]), known.guide_path(EMBEDDED[1]))])
+        with tempfile.TemporaryDirectory() as data:
+            async with embedded.running(Path(data)) as server, DailyStore.from_url(server.url) as store:
+                chosen = settings(slack, CACHE)
+                held = Day(slack, room, server.url, CACHE, interviewer(chosen, one), one)
+                await store.pin(f"slack:{room.team}", "senior", "2026-11-27", Item(EMBEDDED[1], "lease-expiry"))
+                for each in people:
+                    await store.stand(person(each.team, each.id), Standing(ranked=True))
+                held.is_("08:00")
+                async with held.bot():
+                    await held.orders(boss, "set 09:00 Europe/Berlin weekdays")
+                    await held.orders(boss, "leaderboard on")
+                    held.is_("09:00")
+                    ts = (await held.asked()).message
+                    question = await held.posted(None, titled("Daily question"))
+                    for who, text in zip((ana, ben), OPEN, strict=True):
+                        await (await slack.types(who, room, text, thread=ts)).acked
+                    await held.seals(chidi, ts, BLIND)
+                    held.is_("16:00")
+                    revealed = await held.posted(ts, titled("Revealed"))
+                    unsealed = await held.posted(ts, titled("Sealed until now"))
+                    held.is_("17:00")
+                    digest = await held.posted(None, titled("The week in daily questions"))
+    drawn = {"question": (9, [question]), "reveal": (16, [unsealed, revealed]), "digest": (17, [digest])}
+    return {
+        f"daily-slack-{name}": thread([_named(each, people, hour) for each in shown], ana)
+        for name, (hour, shown) in drawn.items()
+    }
+
+
+def _named(message: Json, people: Sequence[User], hour: int) -> Json:
+    """A message with people's names for their ids, as Slack shows it, at an hour of that day."""
+    written = json.dumps(message)
+    for each in people:
+        written = written.replace(f"<@{each.id}>", f"<@{each.name.title()}>")
+    return json.loads(written) | {"ts": str(datetime(2026, 11, 27, hour, tzinfo=UTC).timestamp())}
 
 
 async def _interview(slack: SlackServer, ana: User) -> tuple[list[Json], Json]:
