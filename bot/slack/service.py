@@ -82,7 +82,7 @@ class Slack:
 
 
 @asynccontextmanager
-async def running(
+async def running(  # noqa: PLR0913 (what a whole platform is made of)
     settings: Settings,
     url: str,
     bank: Bank,
