@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot import people
 from bot.text import clean
 from interviewer.daily import (
     REMINDS,
@@ -18,19 +16,19 @@ from interviewer.daily import (
     DailyQuestion,
     Deed,
     Kind,
-    Slot,
     Standing,
     moment,
     slot,
 )
 from interviewer.daily_store import DailyStore, key
 from interviewer.discussion import Judged, compared
+from interviewer.hearing import LONGEST, note, where
 from interviewer.model import Answer, Level, PointState, RubricPoint
 from interviewer.ports import Clock, Rater, final
 from interviewer.questions import Bank, BankError, UnknownQuestion
 
-LONGEST, LONGEST_SEALED = 4000, 1500
-"""Characters of an answer in the open, and of a blind one."""
+LONGEST_SEALED = 1500
+"""Characters of a blind answer."""
 QUOTE = 200
 """Characters of somebody's words as far as they are repeated to them."""
 SOON, TOO_SOON = 75 * 60.0, 10 * 60.0
@@ -61,19 +59,28 @@ class Desk:
 
     # --- what people answer -----------------------------------------------------------------------------------------
 
-    async def heard(self, channel: str, under: str, message: str, person: str, zone: str, text: str) -> bool:
-        """Note a message, new or edited, in the thread of the message `under`. False: that is no daily question's."""
+    async def heard(  # noqa: PLR0913 (a message is that much)
+        self, channel: str, under: str, message: str, person: str, zone: str, text: str, *, posted: bool = False
+    ) -> bool:
+        """Note a message, new or edited, in the thread of the message `under`. `posted`: the bot said it for them. False: that is
+        no daily question's."""
         which = await self.store.slot_of(channel, under)
         if which is None:
             return False
         said = clean(text).strip()[:LONGEST]
-        question, now = await self._question(channel, which), self.clock()
+        question, now = await self.store.question(channel, which), self.clock()
         if not said:
             await self.store.unanswer(channel, which, message)
         elif question and now < question.reveals:
             # An edit is no new answer: it counts for the day of the first.
             before = (each.at for each in await self.store.answers(channel, which) if each.message == message)
-            await self._note(channel, question, zone, DailyAnswer(person, said, next(before, now), message))
+            await note(
+                self.store,
+                channel,
+                question,
+                DailyAnswer(person, said, next(before, now), message, posted=posted),
+                zone,
+            )
         return True
 
     async def unheard(self, channel: str, under: str, message: str) -> bool:
@@ -83,6 +90,15 @@ class Desk:
             return False
         await self.store.unanswer(channel, which, message, for_good=True)
         return True
+
+    async def posted(self, channel: str, under: str, person: str) -> DailyAnswer | None:
+        """What the bot said for somebody in the thread of the message `under`, while it can be changed; None for nothing."""
+        which = await self.store.slot_of(channel, under)
+        question = await self.store.question(channel, which) if which else None
+        if question is None or self.clock() >= question.reveals:
+            return None
+        answers = await self.store.answers(channel, question.slot)
+        return next((each for each in reversed(answers) if each.posted and each.person == person), None)
 
     async def seal(self, channel: str, slot_name: str, person: str, zone: str, text: str) -> str:
         """Keep a blind answer, in place of the one before; an empty one takes it back."""
@@ -102,9 +118,10 @@ class Desk:
                 return "There was nothing in it, so nothing is sealed. Press “Blind answer” again to write one."
             await self.store.unanswer(channel, question.slot, key(DailyAnswer(person, "", now, sealed=True)))
             return "Your blind answer is taken back. Press “Blind answer” again to write another."
-        await self._note(channel, question, zone, DailyAnswer(person, said, now, secrets.token_hex(4), sealed=True))
+        answer = DailyAnswer(person, said, now, secrets.token_hex(4), sealed=True)
+        await note(self.store, channel, question, answer, zone)
         name = "without" if (await self.store.standing(person)).hidden else "with"
-        when = _when(question.reveals, now, _zone(question, zone))
+        when = _when(question.reveals, now, where(question, zone))
         return (
             f"Sealed. It is shown in the thread {when}, {name} your name, and nobody sees it before. Until then you can change "
             "it: press “Blind answer” again."
@@ -116,12 +133,6 @@ class Desk:
         answers = await self.store.answers(channel, question.slot) if question else ()
         return next((each.text for each in answers if each.sealed and each.person == person), "")
 
-    async def _note(self, channel: str, question: DailyQuestion, zone: str, answer: DailyAnswer) -> None:
-        await self.store.answer(channel, question.slot, answer)
-        if not (await self.store.standing(answer.person)).hidden:
-            local = moment(answer.at).astimezone(_zone(question, zone))
-            await self.store.took(answer.person, local.date())
-
     # --- what people ask for ----------------------------------------------------------------------------------------
 
     async def remind(self, channel: str, slot_name: str, person: str, zone: str) -> str:
@@ -132,8 +143,8 @@ class Desk:
         left = question.reveals - now
         if left <= 0:
             return OUT
-        where = _zone(question, zone)
-        out = _when(question.reveals, now, where)
+        here = where(question, zone)
+        out = _when(question.reveals, now, here)
         if await self.store.unremind(channel, person, question.slot):
             return (
                 f"I won't remind you. The answers are shown {out}. Press “Remind me” again if you want me to after all."
@@ -145,7 +156,7 @@ class Desk:
         if done and done.id:
             return f"I have reminded you already. The answers are shown {out}."
         await self.store.remind(channel, person, question.slot, at)
-        return f"I'll remind you {_when(at, now, where)}. The answers are shown {out}. Press “Remind me” again to take it back."
+        return f"I'll remind you {_when(at, now, here)}. The answers are shown {out}. Press “Remind me” again to take it back."
 
     async def feedback(self, channel: str, slot_name: str, person: str) -> str:
         """What somebody's answer has and has not, in their own words; before the reveal without giving anything away."""
@@ -198,21 +209,11 @@ class Desk:
 
     async def _named_question(self, channel: str, name: str) -> DailyQuestion | None:
         with suppress(ValueError):
-            return await self._question(channel, slot(name))
+            return await self.store.question(channel, slot(name))
         return None
-
-    async def _question(self, channel: str, which: Slot) -> DailyQuestion | None:
-        return next((each for each in await self.store.past(channel) if each.slot == which), None)
 
 
 # --- in words -------------------------------------------------------------------------------------------------------
-
-
-def _zone(question: DailyQuestion, name: str) -> tzinfo:
-    """Somebody's zone, else the question's, else UTC."""
-    with suppress(ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo(name)
-    return people.zone(question.zone)
 
 
 def _feedback(judged: Judged, points: Sequence[RubricPoint], *, shown: bool) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from zlib import crc32
 
-from interviewer.daily import Item, Plan
+from interviewer.daily import Board, Item, Plan, Slot
 from interviewer.discussion import sharp
 from interviewer.questions import Bank, BankError, Taste, UnknownQuestion, pick
 
@@ -26,6 +26,21 @@ def choose(bank: Bank, team: str, plan: Plan, occasion: str, asked: Sequence[Ite
                 return Item(question.id, point.id)
         left.remove(question)
     raise UnknownQuestion(f"No question in the bank is asked at {plan.level} level.")
+
+
+def occasions(board: Board, plan: Plan, which: Slot, count: int) -> Sequence[str]:
+    """What a slot's question may be chosen for, at best the first of `count`: a team's day for the first plan in a channel that
+    wants the same, its second question of that day for the second. A question that was asked for at once is like no other."""
+    if not any(each.id == plan.id == which.plan for each in board.plans):
+        return [which.name]
+    alike = sorted(
+        (each.schedule.minute, each.id)
+        for each in board.plans
+        if each.about == plan.about and which.day.weekday() in each.schedule.days
+    )
+    first = [id for _, id in alike].index(plan.id) if any(id == plan.id for _, id in alike) else 0
+    day = which.day.isoformat()
+    return [f"{day}/{n + 1}" if n else day for n in range(first, first + count)]
 
 
 def there(bank: Bank, item: Item) -> bool:

@@ -18,7 +18,13 @@ from interviewer.model import Case, Level
 REVEAL = 7 * 3600.0
 """Seconds from a question to what is made of its answers."""
 GRACE: Mapping[str, float] = MappingProxyType(
-    {"ask": calendar.WINDOW.total_seconds(), "reveal": 24 * 3600.0, "digest": 7 * 24 * 3600.0, "remind": 24 * 3600.0}
+    {
+        "ask": calendar.WINDOW.total_seconds(),
+        "reveal": 24 * 3600.0,
+        "digest": 7 * 24 * 3600.0,
+        "remind": 24 * 3600.0,
+        "back": 24 * 3600.0,
+    }
 )
 """Seconds, by kind of deed, after which what could not be sent is left. A week may come to its end with a plan that is taken
 away on another day."""
@@ -70,6 +76,11 @@ class Plan:
     level: Level = Level.SENIOR
     topics: tuple[str, ...] = ()
     reveal: float = REVEAL
+
+    @property
+    def about(self) -> str:
+        """The name of what it wants to be asked, by which the plans of a team share their questions."""
+        return "|".join((self.level, *sorted(self.topics)))
 
 
 @dataclass(frozen=True)
@@ -146,13 +157,25 @@ class DailyQuestion:
 @dataclass(frozen=True)
 class DailyAnswer:
     """What somebody answered. `message` is the platform's id of it; a `sealed` one has none but ours, which names nobody, and is
-    shown only at the reveal."""
+    shown only at the reveal. `posted`: the bot said it for them."""
 
     person: str
     text: str
     at: float
     message: str = ""
     sealed: bool = False
+    posted: bool = False
+
+
+@dataclass(frozen=True)
+class Written:
+    """A message below a question, as it stands there now. `text` is None where the platform does not show the bot what it says,
+    or it is the bot's own; "" where there is nothing in it to read. `message` is the platform's id of it."""
+
+    person: str
+    text: str | None
+    at: float
+    message: str
 
 
 @dataclass(frozen=True)
@@ -161,6 +184,13 @@ class Standing:
 
     hidden: bool = False
     ranked: bool = False
+
+
+class Took(NamedTuple):
+    """One of somebody's local days on which they answered, and the channel's day of the question."""
+
+    day: date
+    asked: date
 
 
 @dataclass(frozen=True)
@@ -287,12 +317,14 @@ class Kind(StrEnum):
     REVEAL = "reveal"
     DIGEST = "digest"
     REMIND = "remind"
+    BACK = "back"
+    """Take back a message that was posted twice."""
 
 
 @dataclass(frozen=True)
 class Deed:
-    """Something to be done once: `what` is a slot's name, a week, or a person and a slot (`PERSON/SLOT`); `at` in seconds since
-    the epoch is when it is due."""
+    """Something to be done once: `what` is a slot's name, a week, a person and a slot (`PERSON/SLOT`), or a message and the one
+    that it is under (`MESSAGE/UNDER`); `at` in seconds since the epoch is when it is due."""
 
     kind: Kind
     what: str
@@ -347,11 +379,14 @@ def agenda(
         # A reveal is done once its outcome is kept, whatever was posted.
         return bool(id) and deed.kind is not Kind.REVEAL
 
+    asking = {deed.name: deed for deed in _questions(board, done, now, holidays)}
     deeds = [
-        *_questions(board, done, now, holidays),
+        *asking.values(),
+        *(deed for deed in _begun(past, doings) if deed.name not in asking),
         *(Deed(Kind.REVEAL, each.slot.name, each.reveals) for each in stand if each.outcome is None),
         *_digests(board, stand, holidays),
         *reminders,
+        *_twice(doings, now),
     ]
     due: list[Deed] = []
     missed: list[Deed] = []
@@ -396,6 +431,22 @@ def _questions(
             coming = following(board, plan, coming.at, free)
         if coming:
             yield _asking(plan, coming)
+
+
+def _begun(past: Sequence[DailyQuestion], doings: Doings) -> Iterable[Deed]:
+    """The questions that may have been posted already, even if they were called off just then."""
+    for each in past:
+        deed = Deed(Kind.ASK, each.slot.name, each.asked)
+        if not each.message and doings.get(deed.name, NOT_BEGUN).unclear:
+            yield deed
+
+
+def _twice(doings: Doings, now: float) -> Iterable[Deed]:
+    """The messages that were posted twice, as long as one is there."""
+    prefix = f"{Kind.BACK}:"
+    for name, doing in doings.items():
+        if name.startswith(prefix):
+            yield Deed(Kind.BACK, name.removeprefix(prefix), max(doing.again, now))
 
 
 def _asking(plan: Plan, post: calendar.Post) -> Deed:

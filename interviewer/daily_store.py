@@ -13,7 +13,8 @@
     mb:{d:CHANNEL}:first:SLOT  hash    30 d    person -> the points they covered when they first asked for feedback, as JSON
     mb:{d:TEAM}:asked:ABOUT    hash    none    occasion -> what was asked then, as JSON, the newest 1000
     mb:{d:TEAM}:order:ABOUT    list    none    the same occasions, oldest first
-    mb:{c:PERSON}:days         zset    400 d   their local days with an answer -> the day's number
+    mb:{c:PERSON}:days         zset    400 d   `DAY ASKED`: their local day with an answer, the channel's day of its question
+                                               -> the first one's number
     mb:{c:PERSON}:standing     string  1 y     how they want to be seen, as JSON
     mb:{c:PERSON}:said         set     150 d   `CHANNEL SLOT` where something of theirs is: outlasts everything that it leads to
 
@@ -47,6 +48,7 @@ from interviewer.daily import (
     Kind,
     Slot,
     Standing,
+    Took,
     slot,
     takers,
 )
@@ -155,10 +157,16 @@ class DailyStore:
             found = await self._redis.zrangebyscore(_channels(platform), "-inf", now, withscores=True)
         return tuple((channel.decode(), float(score)) for channel, score in found)
 
+    async def now(self) -> float:
+        """What the server's clock shows."""
+        with reaching(self._where):
+            seconds, micros = await self._redis.time()
+        return seconds + micros / 1e6
+
     async def rest(self, channel: str, seen: float, until: float | None) -> None:
         """Leave a channel until then, and for no more than an hour, unless its score is not what was seen any more.
 
-        The hour is the server's: a worker whose clock is ahead for a moment puts no channel to sleep for long."""
+        The hour is the server's: a clock that is ahead for a moment puts no channel to sleep for long."""
         then = "" if until is None else repr(float(until))
         with reaching(self._where):
             await self._rest([_channels(channel)], [channel, repr(float(seen)), then, LONGEST_REST])
@@ -176,6 +184,12 @@ class DailyStore:
             found = await self._redis.hvals(_in(channel, "past"))
         questions = map(records.DAILY_QUESTION.validate_json, found)
         return tuple(sorted(questions, key=lambda each: (each.asked, each.slot.name)))
+
+    async def question(self, channel: str, which: Slot) -> DailyQuestion | None:
+        """The question of a slot, if it is kept."""
+        with reaching(self._where):
+            found = await self._redis.hget(_in(channel, "past"), which.name)
+        return records.DAILY_QUESTION.validate_json(found) if found else None
 
     async def keep_question(self, channel: str, question: DailyQuestion) -> None:
         """Keep a question, or what has become of it; those of more than 40 days before it are dropped."""
@@ -241,12 +255,12 @@ class DailyStore:
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
-    async def answer(self, channel: str, slot: Slot, answer: DailyAnswer) -> None:
-        """Keep an answer; it replaces the one with the same key, unless that was deleted."""
+    async def answer(self, channel: str, slot: Slot, answer: DailyAnswer) -> bool:
+        """Keep an answer; it replaces the one with the same key. False: that was deleted, and stays so."""
         await self._known(answer.person, channel, slot)
         said = [key(answer), records.DAILY_ANSWER.dump_json(answer), self._keep]
         with reaching(self._where):
-            await self._say([_in(channel, f"said:{slot.name}")], said)
+            return bool(await self._say([_in(channel, f"said:{slot.name}")], said))
 
     async def unanswer(self, channel: str, slot: Slot, key: str, *, for_good: bool = False) -> None:
         """Delete the answer with this key. `for_good`: it stays so, though a platform may deliver the message again."""
@@ -262,6 +276,12 @@ class DailyStore:
         with reaching(self._where):
             found = filter(None, await self._redis.hvals(_in(channel, f"said:{slot.name}")))
         return tuple(sorted(map(records.DAILY_ANSWER.validate_json, found), key=lambda each: (each.at, key(each))))
+
+    async def deleted(self, channel: str, slot: Slot) -> frozenset[str]:
+        """The messages below a question that were deleted for good."""
+        with reaching(self._where):
+            found = await self._redis.hgetall(_in(channel, f"said:{slot.name}"))
+        return frozenset(key.decode() for key, answer in found.items() if not answer)
 
     async def first(self, channel: str, slot: Slot, person: str, points: frozenset[str]) -> None:
         """Keep which points somebody covered when they first asked; what they cover later changes nothing."""
@@ -298,16 +318,17 @@ class DailyStore:
         deeds = (Deed(Kind.REMIND, what.decode(), float(at)) for what, at in found.items())
         return tuple(sorted(deeds, key=lambda deed: (deed.at, deed.what)))
 
-    async def took(self, person: str, day: date) -> None:
+    async def took(self, person: str, took: Took) -> None:
         """Note one of somebody's local days as one on which they answered."""
+        member = f"{took.day.isoformat()} {took.asked.isoformat()}"
         with reaching(self._where):
-            await self._took([_of(person, "days")], [day.isoformat(), day.toordinal(), DAYS, DAYS * DAY])
+            await self._took([_of(person, "days")], [member, took.day.toordinal(), DAYS, DAYS * DAY])
 
-    async def days(self, person: str) -> frozenset[date]:
+    async def days(self, person: str) -> frozenset[Took]:
         """Their local days with an answer, of the 400 before the latest."""
         with reaching(self._where):
             found = await self._redis.zrange(_of(person, "days"), 0, -1)
-        return frozenset(date.fromisoformat(day.decode()) for day in found)
+        return frozenset(Took(*map(date.fromisoformat, member.decode().split())) for member in found)
 
     async def standing(self, person: str) -> Standing:
         """How somebody wants to be seen."""
@@ -344,7 +365,7 @@ class DailyStore:
                 outcomes.append(where | {"improved": became.improved.get(person, 0)})
         return {
             "standing": asdict(await self.standing(person)),
-            "days": sorted(day.isoformat() for day in await self.days(person)),
+            "days": sorted({each.day.isoformat() for each in await self.days(person)}),
             "answers": answers,
             "first_feedback": firsts,
             "reminders": reminders,
@@ -359,6 +380,9 @@ class DailyStore:
                 for field, answer in (await self._redis.hgetall(said)).items():
                     if answer and records.DAILY_ANSWER.validate_json(answer).person == person:
                         await self._redis.hdel(said, field)
+                        # A message may stand in the channel still: it is not to be heard of again.
+                        if field.decode() == records.DAILY_ANSWER.validate_json(answer).message:
+                            await self._put([said], ["HSET", field, b"", self._keep])
                 await self._redis.hdel(_in(channel, f"first:{name}"), person)
                 await self._redis.hdel(_in(channel, "remind"), f"{person}/{name}")
                 for deed in await self._redis.hkeys(_in(channel, "deeds")):

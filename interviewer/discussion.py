@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TypeVar
 
 from interviewer.calendar import DAY, Holidays, Schedule
@@ -14,6 +14,7 @@ from interviewer.daily import (
     Effort,
     Outcome,
     Standing,
+    Took,
     View,
     Voice,
     takers,
@@ -159,19 +160,22 @@ def rests(schedule: Schedule, free: Holidays) -> Rests:
     return lambda day: day.weekday() not in schedule.days or bool(free(day))
 
 
-def streak(days: Iterable[date], today: date, rest: Rests) -> int:
+def streak(took: Iterable[Took], today: date, rest: Rests) -> int:
     """How many of somebody's local days in a row, up to `today`, have an answer.
 
-    A day of rest neither breaks a streak nor is needed for it, and today is not over yet."""
-    with_one = frozenset(days)
-    count, day = 0, today
-    first = min(with_one, default=today)
-    while day >= first:
-        if day in with_one:
-            count += 1
-        elif day != today and not rest(day):
+    A day of rest neither breaks a streak nor is needed for it, and today is not over yet. Somebody whose day is not the channel's
+    (in Auckland, of a channel in New York) rests when it does: as many days later as they answered before and after."""
+    shifts: dict[date, set[timedelta]] = {}
+    for each in took:
+        if each.day <= today:
+            shifts.setdefault(each.day, set()).add(each.day - each.asked)
+    count, after, around = 0, today, frozenset[timedelta]()
+    for day in sorted(shifts, reverse=True):
+        own = shifts[day] | around
+        missed = (day + passed * DAY for passed in range(1, (after - day).days))
+        if not all(any(rest(each - shift) for shift in own) for each in missed):
             break
-        day -= DAY
+        count, after, around = count + 1, day, frozenset(shifts[day])
     return count
 
 

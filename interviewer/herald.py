@@ -5,21 +5,22 @@ Whoever does it *takes* the deed in the store first: from then on it is unclear 
 *settles* the deed with the message's id. Who takes a deed that is unclear asks the platform before posting. Should two post all
 the same (one stood still between taking and posting), the first to settle has posted, and the other takes its message back.
 
-Nothing depends on a task's memory: what is due follows from the store and the clock alone.
+Nothing depends on a task's memory: what is due follows from the store and the clock alone. The clock is the store's own, one for
+all workers: one whose machine shows another time for a moment neither posts too early nor skips a day.
 """
 
 import asyncio
 import logging
 import traceback
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
 from interviewer.calendar import WINDOW, Holidays, no_holidays
-from interviewer.choosing import choose, there
+from interviewer.choosing import there
 from interviewer.daily import (
     GIVEN_UP,
     GRACE,
@@ -27,14 +28,10 @@ from interviewer.daily import (
     Agenda,
     Asked,
     Board,
-    DailyAnswer,
     DailyQuestion,
     Deed,
-    Digested,
-    Item,
     Kind,
     Outcome,
-    Plan,
     Public,
     Reminded,
     Revealed,
@@ -45,13 +42,13 @@ from interviewer.daily import (
     moment,
     retry,
     slot,
-    week,
 )
 from interviewer.daily_store import DailyStore
-from interviewer.discussion import Judged, compared, digest, discuss, outcome, rests, streak
-from interviewer.model import Answer, Case, Rating
-from interviewer.ports import Away, Clock, Closed, Noticeboard, Rater, StoreUnavailable, final
-from interviewer.questions import Bank, BankError, UnknownQuestion
+from interviewer.discussion import compared, discuss, outcome
+from interviewer.hearing import look_again
+from interviewer.ports import Away, Closed, Noticeboard, Now, Rater, StoreUnavailable
+from interviewer.questions import Bank
+from interviewer.scribe import Scribe, authors
 
 logger = logging.getLogger(__name__)
 
@@ -88,8 +85,12 @@ class Herald:
     rater: Rater
     noticeboard: Noticeboard
     holidays: Callable[[str], Holidays]
-    clock: Clock
+    now: Now
     platform: str
+
+    @property
+    def _scribe(self) -> Scribe:
+        return Scribe(self.store, self.bank, self.rater, self._free)
 
     # --- what is due ---
 
@@ -131,7 +132,7 @@ class Herald:
             async with places:
                 await self._look(channel, seen, ask)
 
-        waiting = await self.store.waiting(self.platform, self.clock())
+        waiting = await self.store.waiting(self.platform, await self.now())
         # A channel that can't be looked at is no reason to leave the others, or to begin with them anew before they are done.
         looked = await asyncio.gather(*(look(*each) for each in waiting), return_exceptions=True)
         for problem in looked:
@@ -166,7 +167,7 @@ class Herald:
         past, doings = await self.store.past(channel), await self.store.doings(channel)
         reminders = await self.store.reminders(channel)
         tries = defaultdict(int, {name: doing.tries for name, doing in doings.items()})
-        return agenda(board, past, doings, reminders, self.clock(), self._free), tries
+        return agenda(board, past, doings, reminders, await self.now(), self._free), tries
 
     def _free(self, code: str) -> Holidays:
         """The holidays of a code, none of one that this machine does not know any more."""
@@ -180,31 +181,37 @@ class Herald:
         """Leave what is too late to be done; a question that was not asked is told of."""
         channel = board.channel
         if deed.kind is Kind.REVEAL:
-            question = await self._question(channel, slot(deed.what))
+            question = await self.store.question(channel, slot(deed.what))
             if question and question.outcome is None:
-                await self._keep(channel, replace(question, outcome=Outcome()))
+                await self._scribe.keep(channel, replace(question, outcome=Outcome()))
         if deed.kind is Kind.REMIND:
             person, _, name = deed.what.partition("/")
             await self.store.unremind(channel, person, slot(name))
-        message = await self.store.settle(channel, deed.name, await self._stands(board, deed) or GIVEN_UP)
         if deed.kind is Kind.ASK:
-            plan = board.plan(slot(deed.what).plan)
-            if message != GIVEN_UP and plan:
-                # It was posted, and whoever posted it died before keeping it.
-                await self._keep(channel, replace(await self._made(board, plan, deed), message=message))
-            told = "" if board.stuck or message != GIVEN_UP else _skipped(deed)
-            await self._change(channel, lambda now: _without(now, slot(deed.what), told))
-
-    async def _stands(self, board: Board, deed: Deed) -> str:
-        """The message of a question that was posted by somebody who died before noting it; "" if there is none."""
-        plan = board.plan(slot(deed.what).plan) if deed.kind is Kind.ASK else None
-        doing = (await self.store.doings(board.channel)).get(deed.name)
-        if plan and doing and doing.unclear:
-            question = await self._made(board, plan, deed)
-            notice = Asked(question, self.bank.case(question.item.question), plan.schedule.zone)
+            stands = ""
             with suppress(Away, Closed):
-                return await self.noticeboard.find(board.channel, deed.name, notice)
+                stands = await self._found(channel, deed)
+            told = "" if board.stuck or await self._closed(channel, deed, stands) else _skipped(deed)
+            await self._change(channel, lambda now: _without(now, slot(deed.what), told))
+        else:
+            await self.store.settle(channel, deed.name, GIVEN_UP)
+
+    async def _found(self, channel: str, deed: Deed) -> str:
+        """The message of a question that was posted by somebody who died before noting it; "" if there is none."""
+        question = await self.store.question(channel, slot(deed.what))
+        doing = (await self.store.doings(channel)).get(deed.name)
+        if question and doing and doing.unclear and there(self.bank, question.item):
+            notice = Asked(question, self.bank.case(question.item.question), question.zone)
+            return await self.noticeboard.find(channel, deed.name, notice)
         return ""
+
+    async def _closed(self, channel: str, deed: Deed, stands: str) -> bool:
+        """Ask a question no more: it stands as that message, or ("") not at all. Whether it stands."""
+        message = await self.store.settle(channel, deed.name, stands or GIVEN_UP)
+        question = await self.store.question(channel, slot(deed.what))
+        if question and message != GIVEN_UP:
+            await self._scribe.keep(channel, replace(question, message=message))
+        return message != GIVEN_UP
 
     # --- doing it ---
 
@@ -213,7 +220,7 @@ class Herald:
         asked = ERRANDS.validate_json(what)
         channel, deed = asked.channel, asked.deed
         board = await self.store.board(channel)
-        if board is None or self.clock() - deed.at > GRACE[deed.kind]:
+        if board is None or await self.now() - deed.at > GRACE[deed.kind]:
             return
         try:
             await self._do(board, deed)
@@ -236,43 +243,33 @@ class Herald:
                 await self._digest(board, deed)
             case Kind.REMIND:
                 await self._remind(board, deed)
+            case Kind.BACK:
+                await self._take_back(board.channel, deed)
 
     async def _ask(self, board: Board, deed: Deed) -> None:
         which = slot(deed.what)
         plan = board.plan(which.plan)
         if plan is None or board.paused or which in board.skipped:
-            return  # it was called off a moment ago
+            # It was called off, maybe as it was being posted: then it stands.
+            await self._closed(board.channel, deed, await self._found(board.channel, deed))
+            return
         if board.stuck and not await self._usable_again(board, deed):
             return
-        question = await self._made(board, plan, deed)
+        question = await self._scribe.question(board, plan, deed)
         notice = Asked(question, self.bank.case(question.item.question), plan.schedule.zone)
         message = await self._once(board.channel, deed.name, notice)
         if message == GIVEN_UP:
             return  # it took so long that others have told of it
         # Until it is kept the deed is due, whatever its message.
-        await self._keep(board.channel, replace(question, message=message))
+        await self._scribe.keep(board.channel, replace(question, message=message))
         await self._change(board.channel, lambda now: _without(now, which))
-
-    async def _made(self, board: Board, plan: Plan, deed: Deed) -> DailyQuestion:
-        """The question of a slot, the same on every try, whatever becomes of the plan meanwhile; it has no message yet."""
-        which = slot(deed.what)
-        if (before := await self._question(board.channel, which)) and there(self.bank, before.item):
-            return before
-        item, zone = await self._item(board, plan, which), plan.schedule.zone
-        made = DailyQuestion(which, item, plan.level, deed.at, deed.at + plan.reveal, "", zone=zone)
-        await self._keep(board.channel, made)
-        return made
-
-    async def _keep(self, channel: str, question: DailyQuestion) -> None:
-        """Keep a question, unless the channel was taken away meanwhile."""
-        if await self.store.board(channel):
-            await self.store.keep_question(channel, question)
 
     async def _reveal(self, board: Board, deed: Deed) -> None:
         channel = board.channel
-        question = await self._question(channel, slot(deed.what))
+        question = await self.store.question(channel, slot(deed.what))
         if question is None or question.outcome is not None:
             return
+        await self._look_again(channel, question)
         answers = await self.store.answers(channel, question.slot)
         for each in answers:
             if each.sealed:
@@ -281,65 +278,42 @@ class Herald:
                 await self._once(channel, f"unseal:{deed.what}/{each.message or each.person}", notice, question.message)
         if not there(self.bank, question.item):
             logger.warning("%s is no longer in the bank, and not revealed", question.item.question)
-            await self._keep(channel, replace(question, outcome=Outcome(_people(answers))))
+            await self._scribe.keep(channel, replace(question, outcome=Outcome(authors(answers))))
             return
         case = self.bank.case(question.item.question)
         points = tuple(point.id for point in compared(case.guide, question.item.point, question.level))
-        ratings = {each: await self._rated(case, each) for each in _texts(answers).items()}
-        # Somebody may have left, or taken back what they said, while it was read.
-        judged = [
-            await self._judged(person, ratings[person, text], answers)
-            for person, text in _texts(await self.store.answers(channel, question.slot)).items()
-            if (person, text) in ratings
-        ]
+        judged = await self._scribe.judged(channel, question, case)
         discussion = discuss(judged, points)
         await self._once(channel, deed.name, Revealed(question, case, discussion), question.message)
         covered = {each.person: each.covered(points) for each in judged}
-        people = _people(await self.store.answers(channel, question.slot))
+        people = authors(await self.store.answers(channel, question.slot))
         firsts = await self.store.firsts(channel, question.slot)
         became = outcome(discussion, people, {each: firsts[each] for each in people if each in firsts}, covered)
-        await self._keep(channel, replace(question, outcome=became))
+        await self._scribe.keep(channel, replace(question, outcome=became))
 
-    async def _rated(self, case: Case, answer: tuple[str, str]) -> Rating:
-        """What a rater makes of all that somebody answered."""
-        # Nobody asked for this: it is not to spend anybody's tokens.
-        return await final(self.rater.rate(case, Answer(answer[1], frugal=True, final=True)))
-
-    async def _judged(self, person: str, rating: Rating, answers: Iterable[DailyAnswer]) -> Judged:
-        """Who sealed any of what they answered, or left, is not quoted."""
-        sealed = any(each.sealed for each in answers if each.person == person)
-        return Judged(person, rating, not sealed and not (await self.store.standing(person)).hidden)
+    async def _look_again(self, channel: str, question: DailyQuestion) -> None:
+        """See what stands below a question: while nobody listened, messages may have been deleted, which are not to be quoted."""
+        try:
+            stands = await self.noticeboard.written(channel, question.message)
+        except (Away, Closed) as problem:
+            logger.warning("What stands below a question in %s can't be read: %s", channel, problem)
+            return
+        if stands is not None:
+            await look_again(self.store, channel, question, stands)
 
     async def _digest(self, board: Board, deed: Deed) -> None:
-        questions = [each for each in await self.store.past(board.channel) if week(each.slot.day) == deed.what]
-        people = {person for each in questions if each.outcome for person in each.outcome.takers}
-        standings = {person: await self.store.standing(person) for person in people}
-        ranked = [person for person, standing in standings.items() if board.leaderboard and standing.ranked]
-        streaks = {person: await self._streak(board, person, questions) for person in ranked}
-        made = digest(deed.what, questions, standings, streaks, ranks=board.leaderboard)
-        if made is None:
+        digested = await self._scribe.digest(board, deed.what)
+        if digested is None:
             await self.store.settle(board.channel, deed.name, GIVEN_UP)
             return
-        cases: dict[str, Case] = {}
-        for each in questions:
-            with suppress(UnknownQuestion, BankError):
-                cases[each.item.question] = self.bank.case(each.item.question)
-        await self._once(board.channel, deed.name, Digested(made, cases))
-
-    async def _streak(self, board: Board, person: str, questions: Sequence[DailyQuestion]) -> int:
-        """Somebody's streak by the end of a week, by the days of the channel's first plan."""
-        days = await self.store.days(person)
-        until = max([each.slot.day for each in questions])
-        if not board.plans:
-            return streak(days, until, lambda _: False)
-        schedule = board.plans[0].schedule
-        return streak(days, until, rests(schedule, self._free(schedule.holidays)))
+        await self._once(board.channel, deed.name, digested)
 
     async def _remind(self, board: Board, deed: Deed) -> None:
         person, _, name = deed.what.partition("/")
-        question = await self._question(board.channel, slot(name))
+        question = await self.store.question(board.channel, slot(name))
         wanted = {each.name for each in await self.store.reminders(board.channel)}
-        open = question and question.outcome is None and self.clock() < question.reveals
+        now = await self.now()
+        open = question and question.outcome is None and now < question.reveals
         if question and open and deed.name in wanted and there(self.bank, question.item):
             with suppress(Closed):
                 case = self.bank.case(question.item.question)
@@ -362,19 +336,34 @@ class Herald:
             mine = found or await self.noticeboard.post(channel, name, notice, under)
         except (Away, Closed) as problem:
             unclear = unclear or (isinstance(problem, Away) and problem.unclear)
-            await self.store.postpone(channel, name, retry(doing.tries + 1, self.clock()), unclear=unclear)
+            await self.store.postpone(channel, name, retry(doing.tries + 1, await self.now()), unclear=unclear)
             raise
         kept = await self.store.settle(channel, name, mine)
         await self._change(channel, lambda now: replace(now, stuck=""))
         if kept != mine:
             logger.warning("%s was posted twice to %s: mine is taken back", name, channel)
-            await self.noticeboard.take_back(channel, mine, under)
+            await self._take_back(channel, Deed(Kind.BACK, f"{mine}/{under}", await self.now()))
         return kept
+
+    async def _take_back(self, channel: str, deed: Deed) -> None:
+        message, _, under = deed.what.partition("/")
+        doing = await self.store.take(channel, deed.name)
+        try:
+            await self.noticeboard.take_back(channel, message, under)
+        except Away as problem:
+            logger.warning("A second message to %s is taken back later: %s", channel, problem)
+            again = retry(doing.tries + 1, await self.now())
+            await self.store.postpone(channel, deed.name, again, unclear=False)
+        except Closed as problem:
+            logger.warning("A second message to %s stays: %s", channel, problem)
+            await self.store.settle(channel, deed.name, GIVEN_UP)
+        else:
+            await self.store.settle(channel, deed.name, GIVEN_UP)
 
     async def _later(self, channel: str, deed: Deed) -> None:
         """Have a deed come back that broke off where nothing of its own had been tried."""
         doing = (await self.store.doings(channel)).get(deed.name)
-        now = self.clock()
+        now = await self.now()
         if doing is None or doing.again <= now:
             tries = doing.tries if doing else 0
             unclear = bool(doing and doing.unclear)
@@ -411,23 +400,6 @@ class Herald:
 
     # --- small things ---
 
-    async def _item(self, board: Board, plan: Plan, which: Slot) -> Item:
-        """What a slot is about: the same for all of a team that wants the same on the same day, and new until all was asked."""
-        about = "|".join((plan.level, *sorted(plan.topics)))
-        occasion = (
-            which.day.isoformat() if any(each.id == plan.id == which.plan for each in board.plans) else which.name
-        )
-        asked = await self.store.asked(board.team, about)
-        pinned = await self.store.pinned(board.team, about, occasion)
-        pinned = pinned or await self.store.pin(
-            board.team, about, occasion, choose(self.bank, board.team, plan, occasion, asked)
-        )
-        # What was pinned may have left the bank since; then everybody chooses the same once more.
-        return pinned if there(self.bank, pinned) else choose(self.bank, board.team, plan, occasion, asked)
-
-    async def _question(self, channel: str, which: Slot) -> DailyQuestion | None:
-        return next((each for each in await self.store.past(channel) if each.slot == which), None)
-
     async def _change(self, channel: str, change: Callable[[Board], Board]) -> Board | None:
         """Change a channel's board, and return it as it was; None where there is none any more."""
         while board := await self.store.board(channel):
@@ -435,16 +407,6 @@ class Herald:
             if after == board or await self.store.keep_board(board, after):
                 return board
         return None
-
-
-def _people(answers: Iterable[DailyAnswer]) -> tuple[str, ...]:
-    """Who answered, in the order in which they first did."""
-    return tuple(dict.fromkeys(each.person for each in answers))
-
-
-def _texts(answers: Sequence[DailyAnswer]) -> Mapping[str, str]:
-    """All that each person answered."""
-    return {person: "\n".join(each.text for each in answers if each.person == person) for person in _people(answers)}
 
 
 def _without(board: Board, which: Slot, told: str = "") -> Board:

@@ -3,7 +3,7 @@
 `runner.py` is written against these alone. Every implementation of a port passes the same contract suite in `tests/`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from interviewer.daily import Private, Public
+from interviewer.daily import Private, Public, Written
 from interviewer.model import (
     Answer,
     Attachment,
@@ -322,6 +322,19 @@ class Clock(Protocol):
     def __call__(self) -> float: ...
 
 
+Now = Callable[[], Awaitable[float]]
+"""Seconds since the epoch, by a clock that has to be asked."""
+
+
+def by(clock: Clock) -> Now:
+    """A clock that is at hand, as one to be asked."""
+
+    async def now() -> float:
+        return clock()
+
+    return now
+
+
 class Closed(Exception):
     """A channel that can't be posted to until somebody changes something: it is archived or deleted, or the bot may not write
     there. Says so in one or two sentences, with what would help."""
@@ -349,6 +362,11 @@ class Noticeboard(Protocol):
 
     async def take_back(self, channel: str, message: str, under: str = "") -> None:
         """Delete a message of the bot's own that was posted twice. One that is gone is no trouble."""
+        ...
+
+    async def written(self, channel: str, under: str) -> Sequence[Written] | None:
+        """All that stands in the thread `under` a question, oldest first: what people wrote, and what the bot did. Nothing, if
+        the thread is gone; None for one too long to be read to its end."""
         ...
 
     async def usable(self, channel: str) -> None:

@@ -33,7 +33,11 @@ for name in ("INTERVIEW_MODEL", "RATER_MODEL", "FALLBACK_MODEL", "VISION_MODEL",
 # Only now: settings look for their file when they are imported.
 from bot.slack.service import Slack  # noqa: E402
 from bot.wiring import Interviewer  # noqa: E402
+from tests.daily_office import dying, office, small  # noqa: E402
 from tests.slack_bot import EMBEDDED, Model, known_by, over_socket, settings, speaking  # noqa: E402
+
+__all__ = ["dying", "office", "small"]
+"""Fixtures that stand elsewhere."""
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,14 @@
 """An office for the herald: a real store, a noticeboard, a small bank, two workers, and a clock that the test sets."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from bot.daily import holidays
 from interviewer.calendar import DAILY, Schedule
@@ -17,10 +19,12 @@ from interviewer.daily import (
     DailyQuestion,
     Plan,
     Slot,
+    Written,
 )
 from interviewer.daily_store import DailyStore
 from interviewer.herald import ERRAND, Herald
-from interviewer.model import Question
+from interviewer.model import Level, Question
+from interviewer.ports import by
 from interviewer.questions import Bank
 from tests.fakes import EagerRater
 from tests.noticeboard import Clock, FakeNoticeboard, Pinned
@@ -66,7 +70,9 @@ class Office:
     seconds: Iterator[float] = field(default_factory=lambda: count(NINE))
 
     def herald(self, store: DailyStore | None = None) -> Herald:
-        return Herald(store or self.store, self.known, self.rater, self.wall, holidays, self.clock, platform="slack")
+        return Herald(
+            store or self.store, self.known, self.rater, self.wall, holidays, by(self.clock), platform="slack"
+        )
 
     async def sets_up(self, *boards: Board) -> None:
         for board in boards:
@@ -110,8 +116,14 @@ class Office:
         return (await self.store.past(channel))[-1]
 
     async def says(self, person: str, text: str, *, sealed: bool = False, slot: Slot = SLOT) -> None:
-        message = "" if sealed else f"{person} {text}"
-        await self.store.answer(CHANNEL, slot, DailyAnswer(person, text, next(self.seconds), message, sealed))
+        at, message = next(self.seconds), "" if sealed else f"{person} {text}"
+        await self.store.answer(CHANNEL, slot, DailyAnswer(person, text, at, message, sealed))
+        if not sealed:
+            self.wall.threads[CHANNEL, await self.under(slot)].append(Written(person, text, at, message))
+
+    async def under(self, slot: Slot = SLOT) -> str:
+        """The message of a question."""
+        return next(each.message for each in await self.store.past(CHANNEL) if each.slot == slot)
 
     def stands(self, kind: type[Any] = Asked, channel: str = CHANNEL) -> list[Pinned]:
         return [each for each in self.wall.on(channel) if isinstance(each.notice, kind)]
@@ -124,3 +136,30 @@ class Dying(DailyStore):
         if question.message:
             raise asyncio.CancelledError
         await super().keep_question(channel, question)
+
+
+# --- fixtures, known to all tests (conftest.py) ---
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """Three questions for seniors with two points each that are worth asking about, and one for others."""
+    return made(
+        tmp_path_factory.mktemp("bank"),
+        Question("garage", "A garage", "Design a garage.", topics=("Queues",)),
+        Question("library", "A library", "Design a library.", topics=("storage",)),
+        Question("lifts", "Lifts", "Design lifts.", topics=("queues",)),
+        Question("kiosk", "A kiosk", "Design a kiosk.", topics=("payments",), levels=(Level.STAFF,)),
+    )
+
+
+@pytest.fixture
+async def office(redis_url: str, small: Bank) -> AsyncGenerator[Office]:
+    async with DailyStore.from_url(redis_url) as store:
+        yield Office(store, small, Clock(NINE - HOUR))
+
+
+@pytest.fixture
+async def dying(redis_url: str) -> AsyncGenerator[DailyStore]:
+    async with Dying.from_url(redis_url) as store:
+        yield store

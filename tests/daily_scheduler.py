@@ -21,6 +21,7 @@ from bot.slack.presence import Presence
 from interviewer.daily_store import DailyStore
 from interviewer.engine import Engine, Pace
 from interviewer.herald import ERRAND, Herald
+from interviewer.ports import by
 from interviewer.questions import Bank, data_root, load_bank
 from interviewer.runner import Ports
 from interviewer.store import RedisStore
@@ -62,7 +63,7 @@ async def schedule(url: str, api: str, token: str, clock: SharedClock, known: Ba
     ):
         platform = SlackPlatform(clients, store, Presence(clients))
         herald = Herald(
-            dailies, known, EagerRater(), SlackNoticeboard(clients, platform), holidays, clock, platform="slack"
+            dailies, known, EagerRater(), SlackNoticeboard(clients, platform), holidays, by(clock), platform="slack"
         )
         ports = Ports(store, EagerRater(), PlainVoice(), Channel(), time.time, bank, MappingProxyType(NOTICES))
         async with Engine(ports, url, PACE, "daily-simulation", errands={ERRAND: herald.do}) as engine:

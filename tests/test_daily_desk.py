@@ -17,6 +17,7 @@ from interviewer.daily import (
     Item,
     Slot,
     Standing,
+    Took,
 )
 from interviewer.daily_store import DailyStore
 from interviewer.model import Level
@@ -292,8 +293,8 @@ async def test_an_answer_counts_for_the_day_it_is_where_the_person_is(office: Of
     # Edited the next day, it is no answer of that day.
     office.time.now += 6.5 * HOUR
     await office.hears("A lease that expires.", "1", ANA, "America/New_York")
-    assert await office.store.days(ANA) == {date(2026, 11, 23)}
-    assert await office.store.days(BEN) == {date(2026, 11, 24)}
+    assert await office.store.days(ANA) == {Took(date(2026, 11, 23), TODAY.day)}
+    assert await office.store.days(BEN) == {Took(date(2026, 11, 24), TODAY.day)}
     assert await office.store.days(ADMIN) == set()
 
 
@@ -316,7 +317,7 @@ async def test_a_blind_answer_is_sealed_changed_and_taken_back(office: Office) -
     assert "taken back" in await office.desk.seal(CHANNEL, TODAY.name, ANA, "", " ")
     assert "nothing is sealed" in await office.desk.seal(CHANNEL, TODAY.name, ANA, "", "")
     assert await office.said() == []
-    assert await office.store.days(ANA) == {date(2026, 11, 23)}
+    assert {took.day for took in await office.store.days(ANA)} == {date(2026, 11, 23)}
 
 
 async def test_nothing_is_sealed_or_taken_back_once_the_answers_are_out_or_the_question_is_gone(office: Office) -> None:

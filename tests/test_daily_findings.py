@@ -1,8 +1,8 @@
 """What reviewers found in the daily question, so that it stays mended."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,10 +19,8 @@ from interviewer.daily import (
     Slot,
     Unsealed,
 )
-from interviewer.daily_store import DailyStore
-from interviewer.model import Answer, Case, Level, Question, Rating
+from interviewer.model import Answer, Case, Question, Rating
 from interviewer.ports import Away, Closed, Private
-from interviewer.questions import Bank
 from tests.daily_office import (
     ADMIN,
     ANA,
@@ -38,36 +36,19 @@ from tests.daily_office import (
     TEAM,
     TODAY,
     WHY,
-    Dying,
     Office,
     made,
 )
 from tests.fakes import EagerRater
-from tests.noticeboard import Clock, FakeNoticeboard, Trouble
+from tests.noticeboard import FakeNoticeboard, Trouble
 
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Bank:
-    """Three questions for seniors with two points each that are worth asking about, and one for others."""
-    return made(
-        tmp_path_factory.mktemp("bank"),
-        Question("garage", "A garage", "Design a garage.", topics=("Queues",)),
-        Question("library", "A library", "Design a library.", topics=("storage",)),
-        Question("lifts", "Lifts", "Design lifts.", topics=("queues",)),
-        Question("kiosk", "A kiosk", "Design a kiosk.", topics=("payments",), levels=(Level.STAFF,)),
-    )
-
-
-@pytest.fixture
-async def office(redis_url: str, small: Bank) -> AsyncGenerator[Office]:
-    async with DailyStore.from_url(redis_url) as store:
-        yield Office(store, small, Clock(NINE - HOUR))
-
-
-@pytest.fixture
-async def dying(redis_url: str) -> AsyncGenerator[DailyStore]:
-    async with Dying.from_url(redis_url) as store:
-        yield store
+EVENING = replace(PLAN, id="b", schedule=replace(PLAN.schedule, minute=time(20)))
+CALLED_OFF: Mapping[str, Mapping[str, Any]] = {
+    "pause": {"paused": True},
+    "skip": {"skipped": (SLOT,)},
+    "remove a": {"plans": (EVENING,)},
+}
+"""What somebody may do to a board meanwhile."""
 
 
 def planning(office: Office) -> Planning:
@@ -253,3 +234,53 @@ async def test_a_message_that_was_deleted_is_not_heard_when_it_is_delivered_agai
     await desk.heard(CHANNEL, under, "1", ANA, "", "Ids")
     assert await office.store.answers(CHANNEL, SLOT) == ()
     await office.store.forget(ANA)
+
+
+async def test_two_schedules_of_a_channel_that_want_the_same_are_asked_different_questions_on_a_day(
+    office: Office,
+) -> None:
+    later = replace(PLAN, id="b", schedule=replace(PLAN.schedule, minute=time(15)))
+    other = replace(BOARD, channel="slack:T1:C2", plans=(replace(later, id="c"),))
+    await office.sets_up(replace(BOARD, plans=(later, PLAN)), other)
+    await office.at(NINE)
+    await office.at(NINE + 6 * HOUR)
+    (morning, afternoon), (elsewhere,) = [await office.store.past(each) for each in (CHANNEL, other.channel)]
+    assert morning.item == elsewhere.item, "it is the team's for the day"
+    assert afternoon.item != morning.item
+
+
+async def test_a_question_that_is_moved_to_a_later_hour_of_the_day_is_a_new_one(office: Office) -> None:
+    await office.sets_up(replace(BOARD, plans=(PLAN, EVENING)))
+    await office.at(NINE)
+    await office.changes(plans=(replace(PLAN, id="c", schedule=replace(PLAN.schedule, minute=time(15))), EVENING))
+    for hours in (6, 11):
+        await office.at(NINE + hours * HOUR)
+    items = [each.item for each in await office.store.past(CHANNEL)]
+    assert len(items) == len(set(items)) == 3
+
+
+@pytest.mark.parametrize("order", ["pause", "skip", "remove a"])
+async def test_a_question_that_was_called_off_as_it_was_being_posted_stands_and_is_revealed(
+    office: Office, order: str
+) -> None:
+    await office.sets_up(replace(BOARD, plans=(PLAN, EVENING)))
+    office.wall.troubles = [Trouble(Away("Timed out."), stands=True)]
+    await office.at(NINE)
+    await office.changes(**CALLED_OFF[order])
+    await office.at(NINE + 30)
+    (posted,) = office.stands()
+    assert (await office.question()).message == posted.id
+    await office.at(REVEALS)
+    assert len(office.stands(Revealed)) == 1
+
+
+@pytest.mark.parametrize("order", ["pause", "skip"])
+async def test_a_question_that_was_called_off_before_it_was_posted_is_not_asked(office: Office, order: str) -> None:
+    await office.sets_up(BOARD)
+    office.wall.troubles = [Trouble(Away("Timed out."))]
+    await office.at(NINE)
+    await office.changes(**CALLED_OFF[order])
+    for later in (30, 3 * HOUR):
+        await office.at(NINE + later)
+    assert office.stands() == []
+    assert (await office.board()).news == ()

@@ -27,6 +27,7 @@ from interviewer.daily import (
     Plan,
     Slot,
     Standing,
+    Took,
 )
 from interviewer.daily_store import DailyStore
 from interviewer.model import Level
@@ -119,7 +120,7 @@ async def lives(store: DailyStore, person: str) -> None:
     await store.remind(CHANNEL, person, SLOT, 20.5)
     for deed in (f"remind:{person}/{SLOT.name}", f"unseal:{SLOT.name}/{person}"):
         await store.take(CHANNEL, deed)
-    await store.took(person, TODAY)
+    await store.took(person, Took(TODAY, TODAY))
     await store.stand(person, Standing(hidden=True))
 
 
@@ -378,9 +379,9 @@ async def test_a_persons_days_and_standing_are_theirs(store: DailyStore) -> None
     assert await store.days(ADA) == frozenset()
     assert await store.standing(ADA) == Standing()
     for day in (TODAY - timedelta(400), TODAY - timedelta(399), TODAY, TODAY):
-        await store.took(ADA, day)
+        await store.took(ADA, Took(day, TODAY))
     await store.stand(ADA, Standing(ranked=True))
-    assert await store.days(ADA) == {TODAY, TODAY - timedelta(399)}
+    assert await store.days(ADA) == {Took(TODAY, TODAY), Took(TODAY - timedelta(399), TODAY)}
     assert (await store.standing(ADA), await store.standing(BOB)) == (Standing(ranked=True), Standing())
 
 
@@ -390,7 +391,7 @@ async def test_somebody_who_is_forgotten_is_named_nowhere_and_nobody_else_loses_
     bobs = replace(QUESTION, outcome=Outcome((BOB,), {BOB: 1}))
     await lives(store, BOB)
     await store.keep_question(CHANNEL, bobs)
-    kept = await everything(redis)
+    kept, answers = await everything(redis), await store.answers(CHANNEL, SLOT)
     await lives(store, ADA)
     await store.keep_question(CHANNEL, replace(QUESTION, outcome=Outcome((ADA, BOB), {ADA: 2, BOB: 1})))
     assert await everything(redis) != kept
@@ -399,8 +400,13 @@ async def test_somebody_who_is_forgotten_is_named_nowhere_and_nobody_else_loses_
     assert not any(
         f"{ADA}{end}" in f"{name} {value}" for name, value in left.items() for end in ("'", '"', "}", "/", " ")
     )
-    assert left == kept
+    said = f"mb:{{d:{CHANNEL}}}:said:{SLOT.name}"
+    assert {**left, said: ""} == {**kept, said: ""}
+    assert await store.answers(CHANNEL, SLOT) == answers
     assert await store.past(CHANNEL) == (bobs,)
+    # Their message may stand in the channel still.
+    await store.answer(CHANNEL, SLOT, DailyAnswer(ADA, "In the open", 10.0, f"m-{ADA[-3:]}"))
+    assert await store.answers(CHANNEL, SLOT) == answers
 
 
 async def test_who_is_only_named_in_an_outcome_is_forgotten_too(store: DailyStore) -> None:
@@ -462,3 +468,24 @@ async def test_a_server_that_is_away_says_so() -> None:
     async with DailyStore.from_url("redis://127.0.0.1:1") as store:
         with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:1 can't be reached"):
             await store.board(CHANNEL)
+
+
+# --- small things ---------------------------------------------------------------------------------------------------
+
+
+async def test_the_clock_is_the_servers_and_no_workers(store: DailyStore, redis: Any) -> None:
+    before = await redis.time()
+    now = await store.now()
+    after = await redis.time()
+    assert before[0] + before[1] / 1e6 <= now <= after[0] + after[1] / 1e6
+
+
+async def test_a_message_that_was_deleted_is_known_as_such_and_takes_no_answer(store: DailyStore) -> None:
+    kept, gone = DailyAnswer(ADA, "A lease", 1.0, "1"), DailyAnswer(ADA, "A lock", 2.0, "2")
+    for each in (kept, gone):
+        assert await store.answer(CHANNEL, SLOT, each)
+    assert await store.deleted(CHANNEL, SLOT) == frozenset()
+    await store.unanswer(CHANNEL, SLOT, "2", for_good=True)
+    assert await store.deleted(CHANNEL, SLOT) == {"2"}
+    assert not await store.answer(CHANNEL, SLOT, gone)
+    assert await store.answers(CHANNEL, SLOT) == (kept,)

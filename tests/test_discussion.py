@@ -1,6 +1,6 @@
 """What a day's question is about, and what the answers to it come to: nobody is quoted, named or ranked who is not to be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, time
 
@@ -18,6 +18,7 @@ from interviewer.daily import (
     Outcome,
     Slot,
     Standing,
+    Took,
     View,
     Voice,
 )
@@ -281,6 +282,11 @@ def test_the_most_divided_point_is_kept() -> None:
 offsets = st.frozensets(st.integers(-15, 3))
 
 
+def at_home(days: Iterable[date]) -> list[Took]:
+    """Answers of somebody whose days are the channel's."""
+    return [Took(day, day) for day in days]
+
+
 @given(offsets, offsets)
 def test_a_streak_is_every_answer_with_no_working_day_missed_since(
     days: frozenset[int], holidays: frozenset[int]
@@ -292,17 +298,40 @@ def test_a_streak_is_every_answer_with_no_working_day_missed_since(
         return (MONDAY + passed * DAY).isoweekday() <= 5 and passed not in holidays
 
     unbroken = [day for day in days if day <= 0 and all(each in days or not works(each) for each in range(day + 1, 0))]
-    assert streak([MONDAY + day * DAY for day in days], MONDAY, rest) == len(unbroken)
+    assert streak(at_home(MONDAY + day * DAY for day in days), MONDAY, rest) == len(unbroken)
 
 
 def test_a_weekend_neither_breaks_a_streak_nor_is_lost_and_today_is_not_over() -> None:
     rest = rests(Schedule(time(9), "Europe/Berlin", WEEKDAYS), lambda _: "")
     friday, saturday = MONDAY - 3 * DAY, MONDAY - 2 * DAY
-    assert streak([friday], MONDAY, rest) == 1
-    assert streak([friday, saturday], MONDAY, rest) == 2
-    assert streak([friday, MONDAY], MONDAY, rest) == 2
-    assert streak([friday], MONDAY + DAY, rest) == 0
+    assert streak(at_home([friday]), MONDAY, rest) == 1
+    assert streak(at_home([friday, saturday]), MONDAY, rest) == 2
+    assert streak(at_home([friday, MONDAY]), MONDAY, rest) == 2
+    assert streak(at_home([friday]), MONDAY + DAY, rest) == 0
     assert streak([], MONDAY, rest) == 0
+
+
+@pytest.mark.parametrize("ahead", [-1, 0, 1])
+@pytest.mark.parametrize("missed", [None, 0, 1, 2, 3, 4])
+def test_a_streak_far_away_breaks_with_the_questions_that_were_missed_and_with_no_other(
+    ahead: int, missed: int | None
+) -> None:
+    """Of two working weeks, all questions answered or all but one of the first week."""
+    rest = rests(Schedule(time(9), "America/New_York", WEEKDAYS), lambda _: "")
+    asked = [MONDAY + (week * 7 + n) * DAY for week in range(2) for n in range(5) if (week, n) != (0, missed)]
+    took = [Took(day + ahead * DAY, day) for day in asked]
+    assert streak(took, max(took).day, rest) == (10 if missed is None else 9 - missed)
+
+
+def test_who_answers_now_and_then_after_midnight_breaks_no_streak() -> None:
+    rest = rests(Schedule(time(18), "Europe/Berlin", WEEKDAYS), lambda _: "")
+    late = [
+        Took(MONDAY + DAY, MONDAY),
+        Took(MONDAY + 3 * DAY, MONDAY + 3 * DAY),
+        Took(MONDAY + 8 * DAY, MONDAY + 7 * DAY),
+    ]
+    assert streak(late[:2], MONDAY + 3 * DAY, rest) == 1, "Wednesday's was not answered"
+    assert streak([Took(MONDAY - 2 * DAY, MONDAY - 3 * DAY), late[0]], MONDAY + DAY, rest) == 2, "Friday's and Monday's"
 
 
 # --- digests --------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import time, timedelta
@@ -26,6 +26,7 @@ from interviewer.daily import (
     Revealed,
     Slot,
     Standing,
+    Took,
     Unsealed,
     Warned,
 )
@@ -33,8 +34,7 @@ from interviewer.daily_store import DailyStore
 from interviewer.engine import Engine, Pace
 from interviewer.herald import ERRAND
 from interviewer.model import Level, Question
-from interviewer.ports import Away
-from interviewer.questions import Bank
+from interviewer.ports import Away, by
 from interviewer.store import RedisStore
 from tests.daily_office import (
     ADMIN,
@@ -54,37 +54,11 @@ from tests.daily_office import (
     SLOT,
     TODAY,
     WHY,
-    Dying,
     Office,
     made,
 )
 from tests.fakes import laid, redis_client, wait_until
-from tests.noticeboard import Clock, Told, Trouble
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Bank:
-    """Three questions for seniors with two points each that are worth asking about, and one for others."""
-    return made(
-        tmp_path_factory.mktemp("bank"),
-        Question("garage", "A garage", "Design a garage.", topics=("Queues",)),
-        Question("library", "A library", "Design a library.", topics=("storage",)),
-        Question("lifts", "Lifts", "Design lifts.", topics=("queues",)),
-        Question("kiosk", "A kiosk", "Design a kiosk.", topics=("payments",), levels=(Level.STAFF,)),
-    )
-
-
-@pytest.fixture
-async def office(redis_url: str, small: Bank) -> AsyncGenerator[Office]:
-    async with DailyStore.from_url(redis_url) as store:
-        yield Office(store, small, Clock(NINE - HOUR))
-
-
-@pytest.fixture
-async def dying(redis_url: str) -> AsyncGenerator[DailyStore]:
-    async with Dying.from_url(redis_url) as store:
-        yield store
-
+from tests.noticeboard import Told, Trouble
 
 # --- a day, and two workers -----------------------------------------------------------------------------------------
 
@@ -126,7 +100,8 @@ async def test_workers_that_do_the_same_errand_at_once_leave_one_message(office:
     assert office.stands() == [message]
 
 
-async def test_whoever_posts_second_takes_its_own_message_back(office: Office) -> None:
+@pytest.mark.parametrize("busy", [False, True])
+async def test_whoever_posts_second_takes_its_own_message_back(office: Office, busy: bool) -> None:
     await office.sets_up(BOARD)
     office.clock.now = NINE
     (what,) = await office.errands()
@@ -143,10 +118,32 @@ async def test_whoever_posts_second_takes_its_own_message_back(office: Office) -
     await stood.wait()
     await office.herald().do(what, False)
     assert [each.id for each in office.stands()] == ["m1", "m2"]
+    office.wall.away = busy
     goes_on.set()
     await slow
+    if busy:
+        assert [each.id for each in office.stands()] == ["m1", "m2"]
+        office.wall.away = False
+        await office.at(NINE + 29)
+        assert [each.id for each in office.stands()] == ["m1", "m2"]
+        await office.at(NINE + 30)
     assert [each.id for each in office.stands()] == ["m2"]
     assert (await office.question()).message == "m2"
+
+
+async def test_a_second_message_to_a_channel_that_lets_nobody_in_any_more_is_left(office: Office) -> None:
+    await office.sets_up(BOARD)
+    await office.at(NINE)
+    office.wall.away = True
+    await office.store.take(CHANNEL, "back:m1/")
+    await office.store.look_again(CHANNEL)
+    await office.at(NINE + 1)
+    office.wall.away, office.wall.closed = False, {CHANNEL: WHY}
+    await office.at(NINE + 31)
+    office.wall.closed = {}
+    await office.at(NINE + HOUR)
+    assert [each.id for each in office.stands()] == ["m1"]
+    assert (await office.board()).stuck == ""
 
 
 async def test_a_worker_that_stands_still_until_its_question_was_given_up_leaves_nothing(office: Office) -> None:
@@ -648,7 +645,7 @@ async def holds(office: Office, *days: Sequence[str]) -> None:
         which = Slot("a", TODAY + timedelta(n))
         for person in people:
             await office.says(person, (await office.question()).item.point, slot=which)
-            await office.store.took(person, which.day)
+            await office.store.took(person, Took(which.day, which.day))
             if not n:
                 await office.store.first(CHANNEL, which, person, frozenset())
         await office.at(REVEALS + n * DAY)
@@ -798,7 +795,7 @@ async def test_a_store_that_is_away_is_logged_once_and_ticking_goes_on(
         client: Any = redis_client(f"unix://{door}")
         client.set_retry(Retry(NoBackoff(), 0))
         async with DailyStore(client) as store:
-            herald = replace(office.herald(store), clock=clock)
+            herald = replace(office.herald(store), now=by(clock))
             running = asyncio.create_task(herald.run(ask, 0.001))
             await clock.ticks(5)
             door.symlink_to(redis_url.removeprefix("unix://"))  # noqa: ASYNC240
@@ -816,7 +813,7 @@ async def test_what_goes_wrong_is_logged_without_its_words(office: Office, caplo
     async def ask(_key: str, _name: str, _what: str) -> bool:
         raise ArithmeticError(ANA)
 
-    running = asyncio.create_task(replace(office.herald(), clock=clock).run(ask, 0.001))
+    running = asyncio.create_task(replace(office.herald(), now=by(clock)).run(ask, 0.001))
     await clock.ticks(10)
     running.cancel()
     await asyncio.wait({running})

@@ -15,7 +15,7 @@ from bot.slack.buttons import FORGET
 from bot.slack.clients import Clients
 from bot.slack.daily_forms import CHANNEL, DAYS, HOLIDAYS, WORDS, ZONE
 from bot.slack.daily_orders import addressed
-from bot.slack.noticeboard import SlackNoticeboard, board
+from bot.slack.noticeboard import PAGES, SlackNoticeboard, board
 from bot.slack.places import Place, person
 from bot.slack.platform import SlackPlatform
 from bot.slack.presence import Presence
@@ -34,6 +34,7 @@ from interviewer.daily import (
     Slot,
     Unsealed,
     Warned,
+    Written,
 )
 from interviewer.daily_store import DailyStore
 from interviewer.model import Level
@@ -42,7 +43,7 @@ from interviewer.questions import Bank
 from interviewer.store import RedisStore
 from tests.cases import CASE
 from tests.keys import everything, of_the_store
-from tests.slack import Channel, Json, SlackServer, User, buttons, text_of
+from tests.slack import Channel, Json, SlackServer, Upload, User, buttons, text_of
 from tests.slack_bot import Interviewer, over_socket, settings
 
 QUESTION = "apple-task-scheduler"
@@ -349,6 +350,47 @@ async def test_a_channel_is_usable_once_the_bot_is_in_it(
         await noticeboard.usable(name(team))
 
 
+async def test_a_long_thread_is_read_page_by_page_and_one_that_is_too_long_not_at_all(
+    slack: SlackServer, noticeboard: SlackNoticeboard, ben: User, team: Channel
+) -> None:
+    slack.is_down(True)
+    slack.shows_at_most(15)
+    ts = await noticeboard.post(name(team), KEY, asked())
+    said = [f"{n}" for n in range(15 * PAGES)]
+    for text in said:
+        await slack.types(ben, team, text, thread=ts)
+    assert [each.text for each in await noticeboard.written(name(team), ts) or ()] == said
+    assert len(slack.calls("conversations.replies")) == PAGES
+    await slack.types(ben, team, "one more", thread=ts)
+    assert await noticeboard.written(name(team), ts) is None
+
+
+async def test_what_stands_below_a_deleted_question_is_read_as_long_as_it_stands(
+    slack: SlackServer, noticeboard: SlackNoticeboard, ben: User, team: Channel
+) -> None:
+    slack.is_down(True)
+    ts = await noticeboard.post(name(team), KEY, asked())
+    reply = (await slack.types(ben, team, ANSWER, thread=ts)).ts
+    await slack.types(ben, team, "This message was deleted.", thread=ts, subtype="tombstone")
+    await noticeboard.take_back(name(team), ts)
+    assert await noticeboard.written(name(team), ts) == [Written(called(ben), ANSWER, float(reply), reply)]
+    for each in slack.messages(team):
+        await slack.deletes(team, each["ts"])
+    assert await noticeboard.written(name(team), ts) == ()
+
+
+async def test_a_thread_that_slack_does_not_show_is_not_taken_for_an_empty_one(
+    slack: SlackServer, noticeboard: SlackNoticeboard, team: Channel
+) -> None:
+    ts = await noticeboard.post(name(team), KEY, asked())
+    slack.fail("conversations.replies", status=429, retry_after=60)
+    with pytest.raises(Away):
+        await noticeboard.written(name(team), ts)
+    slack.removes_bot(team)
+    with pytest.raises(Closed, match="/invite @Mockingbird"):
+        await noticeboard.written(name(team), ts)
+
+
 async def test_somebody_is_told_once_and_led_there(
     slack: SlackServer, noticeboard: SlackNoticeboard, ben: User, team: Channel
 ) -> None:
@@ -471,7 +513,7 @@ async def test_an_answer_in_the_thread_is_noted_edited_and_deleted(
     await delivery.acked
     ts = slack.messages(team)[-1]["ts"]
     assert await standing.answers() == [(called(ben), ANSWER)]
-    assert [each.isoformat() for each in await standing.kept.days(called(ben))]
+    assert await standing.kept.days(called(ben))
     await (await slack.edits(team, ts, "A queue & a lease")).acked
     assert await standing.answers() == [(called(ben), "A queue & a lease")]
     await (await slack.redeliver(delivery)).acked
@@ -479,6 +521,42 @@ async def test_an_answer_in_the_thread_is_noted_edited_and_deleted(
     await (await slack.deletes(team, ts)).acked
     assert await standing.answers() == []
     assert slack.ephemerals(ben) == []
+
+
+async def test_what_is_read_in_a_thread_is_what_was_heard_in_it(
+    slack: SlackServer, noticeboard: SlackNoticeboard, standing: Standing, ben: User, team: Channel
+) -> None:
+    slack.joins("E0GRID")
+
+    async def types(text: str, **more: Any) -> str:
+        delivery = await slack.types(ben, team, text, thread=standing.ts, **more)
+        for each in (delivery, *delivery.also):
+            await each.acked
+        return delivery.ts
+
+    first = await types(f"{slack.mention}: {ANSWER}")
+    await types("A <queue> & https://example.org \u202eesael a")
+    await types("A lease", subtype="thread_broadcast", user_team="E0GRID")
+    await (await slack.edits(team, first, f"{slack.mention} Ids, says {slack.mention}")).acked
+    heard = {each.message: (each.person, each.text) for each in await standing.kept.answers(name(team), SLOT)}
+    assert len(heard) == 3
+
+    guest, other = await types("A guest", user_team="T0OTHER"), await types("A bot", bot_id="B1")
+    joined = await types("has joined", subtype="channel_join")
+    await (await slack.uploads(ben, team, Upload("a.md", b"A queue"), thread=standing.ts)).acked
+    file, emptied = slack.messages(team)[-1]["ts"], await types("A mistake")
+    await (await slack.edits(team, emptied, slack.mention)).acked
+    own = await noticeboard.post(
+        name(team), "reveal", Revealed(question(standing.ts), CASE, Discussion(0)), standing.ts
+    )
+
+    written = await noticeboard.written(name(team), standing.ts) or ()
+    assert {each.message: (each.person, each.text) for each in written if each.text} == heard
+    assert [(each.message, each.text) for each in written if not each.text] == [
+        *((ts, None) for ts in (guest, other, joined)),
+        *((ts, "") for ts in (file, emptied)),
+        (own, None),
+    ]
 
 
 async def test_of_what_is_said_elsewhere_nothing_is_kept(

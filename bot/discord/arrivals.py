@@ -57,7 +57,7 @@ class Said:
 
 def read(message: discord.Message, me: int) -> Said | None:
     """What a message is. `me` is the bot's own user id; a mention of it at the beginning is left out."""
-    if not _by_somebody(message):
+    if not by_somebody(message):
         return None
     mentioned = any(user.id == me for user in message.mentions)
     guild = _guild(message)
@@ -78,10 +78,11 @@ def read(message: discord.Message, me: int) -> Said | None:
 
 def wrote(message: discord.Message, me: int) -> str:
     """What somebody wrote anywhere, without a mention of the bot at its beginning; "" where that is not for the bot to read."""
-    return clean(_text(message, me)).strip() if _by_somebody(message) else ""
+    return clean(_text(message, me)).strip() if by_somebody(message) else ""
 
 
-def _by_somebody(message: discord.Message) -> bool:
+def by_somebody(message: discord.Message) -> bool:
+    """Whether a person wrote a message: no bot, no webhook, and not Discord itself."""
     return not (message.author.bot or message.webhook_id) and message.type in SPOKEN
 
 

@@ -13,12 +13,13 @@ import discord
 
 from bot.daily_words import value, words
 from bot.discord import buttons
+from bot.discord.arrivals import by_somebody, wrote
 from bot.discord.client import ARCHIVED, CLOSED, TROUBLE, code, passing, told
 from bot.discord.notices import features, outgoing, seen
-from bot.discord.places import link, on_board, user
+from bot.discord.places import link, on_board, person, user
 from bot.discord.platform import DiscordPlatform, Letter
 from bot.discord.rendering import Outgoing
-from interviewer.daily import GIVEN_UP, Asked, Private, Public, Reminded, Unsealed
+from interviewer.daily import GIVEN_UP, Asked, Private, Public, Reminded, Unsealed, Written
 from interviewer.ports import Away, Closed
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ NAME = 100
 WEEK = 10_080
 """Minutes of silence after which Discord puts a thread away; the longest there is."""
 LOOKS_BACK, RECENT = 1000, timedelta(days=3)
-"""Messages that are searched for one that may have been posted, and how old one may be: no notice is tried for longer."""
+"""Messages that are read of a channel or a thread; and how old one may be that may have been posted: no notice is tried for
+longer."""
 HAS_THREAD, LOCKED, NO_MESSAGE, NO_CHANNEL, NO_SERVER = 160004, 160005, 10008, 10003, 10004
 NO_ACCESS, NOT_PERMITTED = 50001, 50013
 NEEDED = {
@@ -105,6 +107,18 @@ class DiscordNoticeboard:
             with suppress(*TROUBLE):
                 await self._client.http.edit_channel(int(message), archived=True)
 
+    async def written(self, channel: str, under: str) -> Sequence[Written] | None:
+        async with self._refusals(channel):
+            try:
+                history = self._messageable(int(under)).history(limit=LOOKS_BACK + 1)
+                messages = [message async for message in history]
+            except discord.HTTPException as problem:
+                if code(problem) == NO_CHANNEL:
+                    return ()
+                raise
+        me = self._client.user.id if self._client.user else 0
+        return None if len(messages) > LOOKS_BACK else [_as_it_stands(each, me) for each in reversed(messages)]
+
     async def usable(self, channel: str) -> None:
         guild, where = on_board(channel)
         found = None
@@ -130,8 +144,22 @@ class DiscordNoticeboard:
 
     # --- answers that somebody typed in a form ---
 
-    async def say(self, thread: int, key: str, message: Outgoing) -> str:
-        """Say something in a question's thread; its id. Raises as any call does."""
+    async def say(self, thread: int, key: str, message: Outgoing, instead: str = "") -> str:
+        """Say something in a question's thread, in the place of the message `instead` if that still stands; its id.
+
+        Raises as any call does. What is said in another's place has no layout, nor had that."""
+        if instead:
+            try:
+                await (
+                    self._messageable(thread)
+                    .get_partial_message(int(instead))
+                    .edit(content=message.content, allowed_mentions=discord.AllowedMentions.none())
+                )
+            except discord.HTTPException as problem:
+                if code(problem) != NO_MESSAGE:
+                    raise
+            else:
+                return instead
         return await self._platform.deliver(Letter(key, thread, message))
 
     # --- posting ---
@@ -208,6 +236,13 @@ class DiscordNoticeboard:
             if explain and code(problem) in {NO_ACCESS, NOT_PERMITTED, NO_CHANNEL}:
                 await self.usable(channel)
             raise Closed(_advice(problem)) from problem
+
+
+def _as_it_stands(message: discord.Message, me: int) -> Written:
+    """A message of a thread, read as the event was that told of it."""
+    # What a person wrote and the bot is not shown counts as nothing: it may be what is left of something for the bot.
+    text = wrote(message, me) if by_somebody(message) else None
+    return Written(person(message.author.id), text, message.created_at.timestamp(), str(message.id))
 
 
 def _given_up(problem: discord.HTTPException) -> str:

@@ -25,7 +25,7 @@ from interviewer.daily_store import DailyStore
 from interviewer.engine import Engine, Pace
 from interviewer.herald import ERRAND, Herald
 from interviewer.model import Inbound
-from interviewer.ports import Clock
+from interviewer.ports import Clock, by
 from interviewer.questions import Bank
 from interviewer.store import RedisStore
 
@@ -58,9 +58,9 @@ async def running(
     interviewer: Interviewer,
     *,
     pace: Pace = IN_CHAT,
-    clock: Clock = time.time,
+    clock: Clock | None = None,
 ) -> AsyncGenerator[Discord]:
-    """Discord's part on the store at `url`; leaving it drains. Daily questions go by `clock`.
+    """Discord's part on the store at `url`; leaving it drains. Daily questions go by `clock`, or the store's.
 
     Raises NotConfigured, discord.LoginFailure for a token that is refused, and what else a call may raise (`client.TROUBLE`)."""
     token = reach(settings)
@@ -79,7 +79,7 @@ async def wired(  # noqa: PLR0913 (each of them is a different thing, and they a
     interviewer: Interviewer,
     *,
     pace: Pace = IN_CHAT,
-    clock: Clock = time.time,
+    clock: Clock | None = None,
 ) -> AsyncGenerator[Discord]:
     """The same around a bot that somebody else logs in, and connects once it is wired."""
     async with AsyncExitStack() as stack:
@@ -94,7 +94,8 @@ async def wired(  # noqa: PLR0913 (each of them is a different thing, and they a
         reads = settings.discord_message_content
         daily_store = await stack.enter_async_context(DailyStore.from_url(url, keep=settings.keep))
         noticeboard = DiscordNoticeboard(bot, platform, reads=reads)
-        herald = Herald(daily_store, bank, interviewer.rater, noticeboard, holidays, clock, SCHEME)
+        now, clock = by(clock) if clock else daily_store.now, clock or time.time
+        herald = Herald(daily_store, bank, interviewer.rater, noticeboard, holidays, now, SCHEME)
         desk = Desk(daily_store, bank, interviewer.rater, clock)
         daily = Daily(
             desk, Planning(daily_store, bank, clock), noticeboard, store, bank, settings.discord_daily_permission

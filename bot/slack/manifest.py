@@ -17,8 +17,9 @@ SCOPES: Mapping[str, str] = MappingProxyType(
         "assistant:write": "To be an agent in Slack: to show that an answer is being read, and to suggest how to begin "
         "(`assistant.threads.setStatus`, `setSuggestedPrompts`).",
         "channels:history": "To hear the candidate in an interview's thread, and what is answered in a daily question's, in a "
-        "public channel the bot was added to (event `message.channels`), and to see there whether a message of its own "
-        "arrived that was cut off (`conversations.replies`, `conversations.history`).",
+        "public channel the bot was added to (event `message.channels`); to see there whether a message of its own "
+        "arrived that was cut off (`conversations.replies`, `conversations.history`), and, before it shows the answers to "
+        "a daily question, which of them still stand (`conversations.replies`).",
         "groups:history": "The same in a private channel the bot was added to (event `message.groups`).",
         "channels:read": "To offer the public channels the bot was added to for a daily question, and to see whether it can "
         "post there (`users.conversations`, `conversations.info`).",

@@ -5,7 +5,7 @@ A notice is one message, which carries its key as metadata; what comes `under` a
 
 import logging
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from bot.chunks import split
 from bot.daily_words import MARK, PERSON, Part, Words, value, words
 from bot.fitting import shortened
 from bot.slack import buttons, cards
+from bot.slack.arrivals import SPOKEN, Payload, Said, read
 from bot.slack.clients import GONE as UNINSTALLED
 from bot.slack.clients import NOT_HERE, Api, Clients, NotInstalled, error, passing
 from bot.slack.keys import found, keyed
@@ -25,7 +26,7 @@ from bot.slack.places import SCHEME, person, team, user
 from bot.slack.platform import REFUSED_BLOCKS, Letter, SlackPlatform, direct
 from bot.slack.rendering import MOST, SECTION, Block, Outgoing
 from bot.slack.text import FALLBACK, escape, mrkdwn
-from interviewer.daily import GIVEN_UP, Digested, Private, Public, Reminded, Revealed, Unsealed
+from interviewer.daily import GIVEN_UP, Digested, Private, Public, Reminded, Revealed, Unsealed, Written
 from interviewer.ports import Away, Closed, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -34,11 +35,13 @@ EVERYWHERE = frozenset({DAILY_LEAVE, DAILY_JOIN})
 """Buttons that are about a person and no question."""
 TITLE = 150
 PAGE, PAGES = 200, 10
-"""Messages that Slack is asked for at once, and how often, to find one; some apps get 15 of them."""
+"""Messages that Slack is asked for at once, and how often; some apps get 15 of them."""
 EARLIER = 300.0
 """Seconds for which Slack's clock may be behind ours."""
 NO_THREAD = frozenset({"thread_not_found", "cannot_reply_to_message", "message_not_found"})
 """Refusals that mean that somebody deleted the question, which is no reason to ask nothing more."""
+TOMBSTONE = "tombstone"
+"""The subtype of what Slack shows in place of some deleted messages, such as those with replies."""
 CODE = re.compile(r"(`[^`\n]+`)")
 TAKEN_BACK = frozenset({"message_not_found", "thread_not_found"})
 
@@ -98,20 +101,13 @@ class SlackNoticeboard:
             "channel": channel_id(channel),
             "oldest": f"{_since(notice) - EARLIER:.6f}",
             "include_all_metadata": True,
-            "limit": PAGE,
         }
         async with self._refusals(channel) as client:
             try:
                 for _ in range(PAGES):
-                    response: Any = await (
-                        client.conversations_replies(ts=under, **asked)
-                        if under
-                        else client.conversations_history(**asked)
-                    )
-                    if ts := found(response["messages"], key):
+                    messages, asked["cursor"] = await _page(client, under, asked)
+                    if ts := found(messages, key):
                         return ts
-                    further: Mapping[str, Any] = response.get("response_metadata") or {}
-                    asked["cursor"] = further.get("next_cursor")
                     if not asked["cursor"]:
                         return ""
             except SlackApiError as problem:
@@ -128,6 +124,25 @@ class SlackNoticeboard:
             except SlackApiError as problem:
                 if error(problem) not in TAKEN_BACK:
                     raise
+
+    async def written(self, channel: str, under: str) -> Sequence[Written] | None:
+        asked: dict[str, Any] = {"channel": channel_id(channel)}
+        stands: list[Written] = []
+        async with self._refusals(channel) as client:
+            me: Any = await client.auth_test()
+            try:
+                for _ in range(PAGES):
+                    messages, asked["cursor"] = await _page(client, under, asked)
+                    replies = (each for each in messages if each["ts"] != under and each.get("subtype") != TOMBSTONE)
+                    stands += [_as_it_stands(channel, each, me) for each in replies]
+                    if not asked["cursor"]:
+                        # Slack begins with the latest page, on which the oldest come first.
+                        return sorted(stands, key=lambda each: each.at)
+            except SlackApiError as problem:
+                if error(problem) not in NO_THREAD:
+                    raise
+                return ()
+        return None
 
     async def usable(self, channel: str) -> None:
         shown = await self.seen(channel)
@@ -175,6 +190,30 @@ async def asking(clients: Clients, name: str) -> AsyncGenerator[Api]:
         raise Closed(ADVICE.get(error(problem)) or REFUSED.format(error(problem))) from problem
     except (aiohttp.ClientError, TimeoutError) as problem:
         raise Away(f"Slack can't be reached: {type(problem).__name__}.") from problem
+
+
+async def _page(client: Api, under: str, asked: Mapping[str, Any]) -> tuple[Sequence[Payload], str]:
+    """Some messages of a channel, or of the thread `under` one of its messages, and the cursor of the next; "" for no more."""
+    response: Any = await (
+        client.conversations_replies(ts=under, limit=PAGE, **asked)
+        if under
+        else client.conversations_history(limit=PAGE, **asked)
+    )
+    further: Mapping[str, Any] = response.get("response_metadata") or {}
+    return response["messages"], str(further.get("next_cursor") or "")
+
+
+def _as_it_stands(channel: str, message: Payload, me: Mapping[str, Any]) -> Written:
+    """A message of a thread, read as the event was that told of it. `me` is what auth.test says of the bot."""
+    at, bot, enterprise = team(channel), str(me.get("user_id") or ""), str(me.get("enterprise_id") or "")
+    said = read({**message, "channel": channel_id(channel)}, at, bot, enterprise)
+    if isinstance(said, Said):
+        text = said.text if said.home else None
+    else:
+        # What is left of a person's message that was emptied is nothing; what was no person's is not for reading.
+        text = "" if message.get("subtype") in SPOKEN and not message.get("bot_id") else None
+    who, ts = str(message.get("user") or message.get("bot_id") or ""), str(message["ts"])
+    return Written(person(at, who), text, float(ts), ts)
 
 
 async def _posted(client: Api, letter: Letter) -> str:

@@ -35,7 +35,7 @@ from interviewer.daily_store import DailyStore
 from interviewer.engine import Engine, Pace
 from interviewer.herald import ERRAND, Herald
 from interviewer.model import Inbound
-from interviewer.ports import Clock
+from interviewer.ports import Clock, by
 from interviewer.questions import Bank
 from interviewer.store import RedisStore
 
@@ -90,10 +90,10 @@ async def running(  # noqa: PLR0913 (what a whole platform is made of)
     *,
     signed: bool,
     pace: Pace = IN_CHAT,
-    clock: Clock = time.time,
+    clock: Clock | None = None,
 ) -> AsyncGenerator[Slack]:
     """Slack's part on the store at `url`; leaving it drains. `signed`: requests come over HTTP and are signed. Daily questions go
-    by `clock`."""
+    by `clock`, or the store's."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(RedisStore.from_url(url, keep=settings.keep))
         kept = await stack.enter_async_context(DailyStore.from_url(url, keep=settings.keep))
@@ -117,7 +117,8 @@ async def running(  # noqa: PLR0913 (what a whole platform is made of)
 
         errands = Errands(store, kept, bank, clients, platform, submit, interviewer.prepare, settings.slack_guests)
         noticeboard = SlackNoticeboard(clients, platform)
-        herald = Herald(kept, bank, interviewer.rater, noticeboard, holidays, clock, SCHEME)
+        now, clock = by(clock) if clock else kept.now, clock or time.time
+        herald = Herald(kept, bank, interviewer.rater, noticeboard, holidays, now, SCHEME)
         engine = Engine(ports, url, pace, DOCKET, ours, {**errands.by_name(), ERRAND: herald.do})
         asides = Asides(clients)
         desk = Desk(kept, bank, interviewer.rater, clock)

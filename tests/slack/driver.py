@@ -289,18 +289,18 @@ class People:
     def event_payload(self, team: str, event: Json) -> Json:
         """An event in the envelope of the Events API."""
         world = self._world
-        who = {"enterprise_id": None, "team_id": team, "user_id": world.bot(team).user_id, "is_bot": True}
+        who: Json = {"enterprise_id": world.workspaces[team].enterprise or None, "team_id": team, "is_bot": True}
         return {
             "token": "verification",
             "team_id": team,
             "context_team_id": team,
-            "context_enterprise_id": None,
+            "context_enterprise_id": who["enterprise_id"],
             "api_app_id": world.app_id,
             "event": {**event, "event_ts": event.get("event_ts") or world.ts()},
             "type": "event_callback",
             "event_id": world.id("Ev"),
             "event_time": int(world.clock()),
-            "authorizations": [who | {"is_enterprise_install": False}],
+            "authorizations": [who | {"user_id": world.bot(team).user_id, "is_enterprise_install": False}],
             "is_ext_shared_channel": False,
             "event_context": world.id("4-"),
         }

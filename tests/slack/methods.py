@@ -25,7 +25,8 @@ class Method:
 
 def auth_test(world: World, caller: Installation, args: Json) -> Json:
     team, user = world.workspaces[caller.team], world.users[caller.user_id]
-    return {
+    organisation = {"enterprise_id": team.enterprise} if team.enterprise else {}
+    return organisation | {
         "url": f"https://{team.domain}.slack.com/",
         "team": team.name,
         "user": user.name,
@@ -71,16 +72,33 @@ def conversations_members(world: World, caller: Installation, args: Json) -> Jso
 def conversations_history(world: World, caller: Installation, args: Json) -> Json:
     channel = _readable(world, caller, args)
     said = [each for each in world.messages.get(channel.id, []) if each.get("thread_ts", each["ts"]) == each["ts"]]
-    return _page(args, "messages", _shown(args, [*reversed(said)]))
+    return _page(args, "messages", _shown(args, [*reversed(said)]), world.page)
 
 
 def conversations_replies(world: World, caller: Installation, args: Json) -> Json:
     needed(args, "channel", "ts")
-    channel = _readable(world, caller, args)
-    found = world.find(channel.id, str(args["ts"]))
-    if found is None:
+    channel, ts = _readable(world, caller, args), str(args["ts"])
+    found = world.find(channel.id, ts)
+    ts = str(found.get("thread_ts", ts)) if found else ts
+    replies = [each for each in world.thread(channel.id, ts) if each["ts"] != ts]
+    root = world.find(channel.id, ts) or (_tombstone(ts) if replies else None)
+    if root is None:
         raise Refused("thread_not_found")
-    return _page(args, "messages", _shown(args, world.thread(channel.id, found.get("thread_ts", found["ts"]))))
+    # Slack pages from the latest replies to the first, in order on each page, and begins every page with the root.
+    size, replies = min(int(args.get("limit") or 1000), world.page), _shown(args, replies)
+    end = int(args.get("cursor") or len(replies))
+    begin = max(0, end - size)
+    return {
+        "messages": [*_shown({**args, "ts": ts}, [root]), *replies[begin:end]],
+        "has_more": begin > 0,
+        "response_metadata": {"next_cursor": str(begin or "")},
+    }
+
+
+def _tombstone(ts: str) -> Json:
+    """What stands in place of a deleted message that has replies."""
+    text = {"text": "This message was deleted.", "user": "USLACKBOT", "hidden": True}
+    return {"type": "message", "subtype": "tombstone", "ts": ts, "thread_ts": ts, **text}
 
 
 def _readable(world: World, caller: Installation, args: Json) -> Channel:
@@ -105,8 +123,8 @@ def _shown(args: Json, said: Sequence[Json]) -> list[Json]:
     return [{name: value for name, value in each.items() if name != "metadata"} for each in within]
 
 
-def _page(args: Json, name: str, items: Sequence[Any]) -> Json:
-    start, size = int(args.get("cursor") or 0), min(int(args.get("limit") or 100), 999)
+def _page(args: Json, name: str, items: Sequence[Any], most: int = 999) -> Json:
+    start, size = int(args.get("cursor") or 0), min(int(args.get("limit") or 100), most)
     rest = start + size < len(items)
     return {
         name: list(items[start : start + size]),

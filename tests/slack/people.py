@@ -71,11 +71,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Workspace:
-    """A team. `name` and `domain` as an administrator would choose them."""
+    """A team. `name` and `domain` as an administrator would choose them; `enterprise` is the organisation it belongs to."""
 
     id: str
     name: str
     domain: str
+    enterprise: str = ""
 
 
 @dataclass

@@ -9,6 +9,7 @@ async with SlackServer() as slack:
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from aiohttp import web
@@ -106,6 +107,10 @@ class SlackServer:
         self._world.workspaces[team.id] = team
         return team
 
+    def joins(self, enterprise: str) -> None:
+        """The workspace belongs to this organisation from now on."""
+        self._world.workspaces[self.workspace.id] = self.workspace = replace(self.workspace, enterprise=enterprise)
+
     def installs(self, team: str, scopes: Iterable[str] = SCOPES) -> Installation:
         """Install the app in a workspace; its token is in what is returned."""
         return self._world.install(team, frozenset(scopes))
@@ -170,6 +175,10 @@ class SlackServer:
         `applied`: they do their work, and only the answer is lost."""
         assert error or status, "say how it fails"
         self._world.failures.setdefault(method, []).append(Failure(error, status, times, retry_after, applied))
+
+    def shows_at_most(self, messages: int) -> None:
+        """From now on this many messages of a channel or thread are shown at once, as to some apps."""
+        self._world.page = messages
 
     def expire_stream(self, channel: Channel | str, ts: str) -> None:
         """Let a stream run out, as a slow one does."""

@@ -35,7 +35,8 @@ Seen = TypeVar("Seen")
 
 @dataclass
 class World:
-    """Everything the server knows. `base` is its own address; `echoes`: the app is told of its own messages."""
+    """Everything the server knows. `base` is its own address; `echoes`: the app is told of its own messages;
+    `page`: as many messages are shown at once at most."""
 
     clock: Clock
     echoes: bool
@@ -74,6 +75,7 @@ class World:
     failures: dict[str, list[Failure]] = field(default_factory=dict[str, list[Failure]])
     calls: list[Call] = field(default_factory=list[Call])
     echo: Callable[[Channel, Json], None] = lambda channel, event: None
+    page: int = 999
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _last_ts: int = 0
     _change: asyncio.Event = field(default_factory=asyncio.Event)
