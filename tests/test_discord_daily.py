@@ -551,6 +551,44 @@ async def nothing_noted(open_: Open) -> bool:
     return not await open_.answers()
 
 
+async def test_an_answer_from_the_form_is_changed_in_its_place_and_taken_back(town: Town, open_: Open) -> None:
+    await open_.fill(ANSWER, SAID)
+    (first,) = town.discord.said(open_.thread)
+    (label,) = (await open_.form(ANSWER)).modal["components"]
+    assert (label["component"]["value"], label["component"]["required"]) == (SAID, False)
+    assert await open_.fill(ANSWER, f"{SAID} @everyone") == daily.CHANGED
+    (now,) = town.discord.said(open_.thread)
+    assert (now.id, now.mentions) == (first.id, ())
+    assert now.text.startswith(f"<@{town.ben.id}> answers:\n> {SAID} @")
+    assert "@everyone" not in now.text
+    assert await open_.answers() == [(person(town.ben.id), str(first.id), f"{SAID} @everyone")]
+    assert await open_.fill(ANSWER, " ") == daily.WITHDRAWN
+    assert town.discord.said(open_.thread) == []
+    assert await open_.answers() == []
+    assert await open_.fill(ANSWER, " ") == daily.SAY_SOMETHING
+
+
+async def test_an_answer_that_can_not_be_changed_in_its_place_takes_its_place_below(town: Town, open_: Open) -> None:
+    """A long one is a layout, which a plain message can't become; and one that a moderator deletes is nowhere."""
+    await open_.fill(ANSWER, SAID)
+    assert await open_.fill(ANSWER, "_a*\n" * 374) == daily.CHANGED
+    (long,) = town.discord.said(open_.thread)
+    assert long.text.count("\\_a\\*") == 374
+    assert [message for _, message, _ in await open_.answers()] == [str(long.id)]
+    assert await open_.fill(ANSWER, SAID) == daily.CHANGED
+    (short,) = town.discord.said(open_.thread)
+    assert await open_.answers() == [(person(town.ben.id), str(short.id), SAID)]
+
+
+async def test_an_answer_that_somebody_typed_in_the_thread_is_not_the_forms_to_change(town: Town, open_: Open) -> None:
+    await town.discord.writes(town.ben, f"{town.discord.mention} {SAID}", channel=open_.thread)
+    await wait_until(lambda: noted(open_, 1))
+    (label,) = (await open_.form(ANSWER)).modal["components"]
+    assert not label["component"].get("value")
+    assert await open_.fill(ANSWER, "And a queue.") == daily.ANSWERED
+    assert len(await open_.answers()) == 2
+
+
 async def test_the_longest_answer_is_posted_whole(town: Town, open_: Open) -> None:
     text = "_a*\n" * 374
     assert await open_.fill(ANSWER, text) == daily.ANSWERED

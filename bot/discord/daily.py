@@ -25,6 +25,7 @@ from bot.discord.places import board, on_board, person, team
 from bot.discord.rendering import LIMIT, Outgoing
 from bot.discord.text import escape, size
 from bot.text import clean
+from interviewer.daily import DailyAnswer
 from interviewer.model import Format
 from interviewer.ports import Away, Closed, Store, StoreUnavailable
 from interviewer.questions import Bank, UnknownQuestion
@@ -72,7 +73,12 @@ NOT_NOTED = (
 )
 MUTED = "You may not write in threads here, so I can't post an answer for you. Practise it privately, if you like."
 SAY_SOMETHING = "There was nothing in it. Press the button again and write a sentence or two."
-ANSWERED = "Your answer is in the thread. Feedback on my answer, below the question, tells you alone how it does."
+ANSWERED = (
+    "Your answer is in the thread. Press “Answer” again to change it or to take it back. Feedback on my answer, below the "
+    "question, tells you alone how it does."
+)
+CHANGED = "Your answer is changed. Feedback on my answer, below the question, tells you alone how it does now."
+WITHDRAWN = "Your answer is taken back. Press “Answer” again to write another."
 
 
 class Daily:
@@ -174,7 +180,9 @@ class Daily:
         elif action == DAILY_BLIND:
             await show(interaction, forms.blind(value, await self._desk.sealed(channel, slot, who)))
         elif action == ANSWER:
-            await show(interaction, forms.answer(f"{channel}|{interaction.message.id if interaction.message else 0}"))
+            under = str(interaction.message.id) if interaction.message else ""
+            before = await self._desk.posted(channel, under, who)
+            await show(interaction, forms.answer(f"{channel}|{under}", before.text if before else ""))
         elif action == DAILY_REMIND:
             await self._say(interaction, await self._desk.remind(channel, slot, who, await self._zone(who)))
         elif action == DAILY_FEEDBACK:
@@ -218,33 +226,54 @@ class Daily:
         if form == forms.DAILY_BLIND:
             channel, _, slot = value.rpartition("|")
             await self._say(interaction, await self._desk.seal(channel, slot, who, await self._zone(who), text))
-        elif not text:
-            await tell(interaction, SAY_SOMETHING)
         else:
-            await self._answer(interaction, value, text)
+            channel, _, thread = value.rpartition("|")
+            await self._answer(interaction, channel, thread, text)
 
-    async def _answer(self, interaction: discord.Interaction, value: str, text: str) -> None:
-        """Put somebody's answer into the thread, and note it; both or neither."""
-        channel, _, thread = value.rpartition("|")
-        who = person(interaction.user.id)
+    async def _answer(self, interaction: discord.Interaction, channel: str, thread: str, text: str) -> None:
+        """Put somebody's answer into the thread, in the place of the one before, and note it; both or neither."""
+        who, message = person(interaction.user.id), ""
+        before, name = await self._desk.posted(channel, thread, who), await self._called(who)
+        if not text:
+            await tell(interaction, await self._withdrawn(channel, thread, before))
+            return
         zone = await self._zone(who)
         try:
-            message = await self._noticeboard.say(
-                int(thread), str(interaction.id), _quoted(await self._called(who), text)
-            )
+            message = await self._said(interaction, thread, _quoted(name, text), before)
+            noted = await self._desk.heard(channel, thread, message, who, zone, text, posted=True)
         except TROUBLE as problem:
             final = code(problem) in {*GONE, LOCKED, ARCHIVED}
             await self._say(interaction, f"{NO_THREAD if final else NOT_POSTED}\n\n{text}")
             return
-        try:
-            noted = await self._desk.heard(channel, thread, message, who, zone, text)
         except StoreUnavailable:
-            await self._take_back(channel, message, thread)
+            if before and before.message == message:
+                with suppress(*TROUBLE):
+                    await self._said(interaction, thread, _quoted(name, before.text), before)
+            else:
+                await self._take_back(channel, message, thread)
             await self._say(interaction, f"{NOT_NOTED}\n\n{text}")
             return
         if not noted:
             await self._take_back(channel, message, thread)
-        await tell(interaction, ANSWERED if noted else GONE_QUESTION)
+        elif before and before.message != message:
+            await self._withdrawn(channel, thread, before)
+        await tell(interaction, (CHANGED if before else ANSWERED) if noted else GONE_QUESTION)
+
+    async def _said(
+        self, interaction: discord.Interaction, thread: str, answer: Outgoing, before: DailyAnswer | None
+    ) -> str:
+        """The message of an answer, which takes the place of the one before where Discord lets it."""
+        alike = before and not answer.layout and not _quoted("", before.text).layout
+        instead = before.message if before and alike else ""
+        return await self._noticeboard.say(int(thread), str(interaction.id), answer, instead)
+
+    async def _withdrawn(self, channel: str, thread: str, before: DailyAnswer | None) -> str:
+        """Take an answer out of the thread; what its author is told."""
+        if before is None:
+            return SAY_SOMETHING
+        await self._desk.unheard(channel, thread, before.message)
+        await self._take_back(channel, before.message, thread)
+        return WITHDRAWN
 
     async def _called(self, who: str) -> str:
         """Who answers, unless they are to be named nowhere."""

@@ -30,6 +30,7 @@ OPTION = 100
 """Characters of an option, and of what it stands for."""
 LIFETIME = 900.0
 """Seconds for which discord.py remembers a modal, which it does though nothing here needs it."""
+POSTED = "I post it in the thread, with your name, for all to see."
 LONGEST_ARGUMENT, LONGEST_WORDS = 2_000, 1_000
 
 Fields = Mapping[str, Sequence[str]]
@@ -145,16 +146,17 @@ def blind(value: str, sealed: str) -> ui.Modal:
     return _answering(DAILY_BLIND, value, "Blind answer", "Nobody sees it before the reveal.", sealed)
 
 
-def answer(value: str) -> ui.Modal:
-    """Asks for an answer that goes into the question's thread."""
-    return _answering(DAILY_ANSWER, value, "Answer", "I post it in the thread, with your name, for all to see.", "")
+def answer(value: str, posted: str) -> ui.Modal:
+    """Asks for an answer that goes into the question's thread; `posted` is the one they gave."""
+    about = "I change it in the thread. Empty it to take it back." if posted else POSTED
+    return _answering(DAILY_ANSWER, value, "Answer", about, posted)
 
 
 def _answering(form: str, value: str, title: str, about: str, filled: str) -> ui.Modal:
     words = ui.TextInput[Any](
         custom_id=WORDS,
         style=discord.TextStyle.paragraph,
-        required=form != DAILY_BLIND,
+        required=form != DAILY_BLIND and not filled,
         max_length=LONGEST_ANSWER,
         default=filled[:LONGEST_ANSWER] or None,
     )
