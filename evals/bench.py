@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from bot.cli.common import bank, make_interviewer, make_rater
 from bot.settings import Settings as Environment
 from bot.wiring import make_interviewer as wired
-from evals import bench_discord, bench_slack
+from evals import bench_daily, bench_discord, bench_slack
 from evals.labelled import DEV, read_answers
 from evals.timing import QUESTION, Blank, Wall, milliseconds
 from interviewer import embedded
@@ -239,6 +239,7 @@ def main() -> None:
         }
     figures |= bench_slack.figures()
     figures |= bench_discord.figures()
+    figures |= bench_daily.figures()
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 
 
