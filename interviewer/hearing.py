@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from interviewer.daily import DailyAnswer, DailyQuestion, Took, Written, moment
 from interviewer.daily_store import DailyStore
+from interviewer.ports import Noticeboard
 
 LONGEST = 4000
 """Characters of an answer in the open, as far as it is heard."""
@@ -56,11 +57,14 @@ def unheard(noted: Iterable[DailyAnswer], stands: Sequence[Written], until: floa
     return Unheard(tuple(message for message in known if message not in there), tuple(emptied), tuple(said))
 
 
-async def look_again(store: DailyStore, channel: str, question: DailyQuestion, stands: Sequence[Written]) -> None:
-    """Note what nobody heard of what `stands` below a question. Raises StoreUnavailable."""
-    gone = await store.deleted(channel, question.slot)
-    stands = [each for each in stands if each.message not in gone]
-    missed = unheard(await store.answers(channel, question.slot), stands, question.reveals)
+async def look_again(store: DailyStore, noticeboard: Noticeboard, channel: str, question: DailyQuestion) -> None:
+    """Note what nobody heard of what stands below a question. Raises StoreUnavailable, Away and Closed."""
+    # What is noted from here on has just been heard, and may be too new to be seen.
+    noted, gone = await store.answers(channel, question.slot), await store.deleted(channel, question.slot)
+    stands = await noticeboard.written(channel, question.message)
+    if stands is None:
+        return
+    missed = unheard(noted, [each for each in stands if each.message not in gone], question.reveals)
     for message in missed.deleted:
         await store.unanswer(channel, question.slot, message, for_good=True)
     for message in missed.emptied:

@@ -294,12 +294,9 @@ class Herald:
     async def _look_again(self, channel: str, question: DailyQuestion) -> None:
         """See what stands below a question: while nobody listened, messages may have been deleted, which are not to be quoted."""
         try:
-            stands = await self.noticeboard.written(channel, question.message)
+            await look_again(self.store, self.noticeboard, channel, question)
         except (Away, Closed) as problem:
             logger.warning("What stands below a question in %s can't be read: %s", channel, problem)
-            return
-        if stands is not None:
-            await look_again(self.store, channel, question, stands)
 
     async def _digest(self, board: Board, deed: Deed) -> None:
         digested = await self._scribe.digest(board, deed.what)

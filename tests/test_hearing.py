@@ -1,6 +1,7 @@
 """What was missed below a daily question: messages that were deleted, changed or written while nobody listened."""
 
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from interviewer.hearing import LONGEST, Unheard, look_again, unheard, where
 from interviewer.model import Level
 from interviewer.ports import Away
 from tests.daily_office import ANA, BEN, BOARD, CAT, CHANNEL, NINE, REVEALS, SLOT, TODAY, Office
+from tests.noticeboard import FakeNoticeboard
 
 NOTED = DailyAnswer(ANA, "A lease.", NINE + 60, "1")
 STANDS = Written(ANA, "A lease.", NINE + 60, "1")
@@ -78,7 +80,7 @@ async def test_who_was_forgotten_is_not_heard_of_again_though_their_message_stan
     await office.says(ANA, "Ids")
     await office.store.forget(ANA)
     question = await office.question()
-    await look_again(office.store, CHANNEL, question, office.wall.threads[CHANNEL, question.message])
+    await look_again(office.store, office.wall, CHANNEL, question)
     assert await office.store.answers(CHANNEL, SLOT) == ()
     assert await office.store.exported(ANA) == await office.store.exported(BEN)
 
@@ -103,7 +105,30 @@ async def test_what_was_emptied_while_nobody_listened_is_no_answer_until_it_says
     await office.at(NINE)
     await office.says(ANA, "Ids")
     question = await office.question()
-    (stands,) = office.wall.threads[CHANNEL, question.message]
+    thread = office.wall.threads[CHANNEL, question.message]
     for text in ("", "Leases"):
-        await look_again(office.store, CHANNEL, question, [replace(stands, text=text)])
+        thread[:] = [replace(thread[0], text=text)]
+        await look_again(office.store, office.wall, CHANNEL, question)
         assert [each.text for each in await office.store.answers(CHANNEL, SLOT)] == [text][: len(text)]
+
+
+@dataclass
+class Slow(FakeNoticeboard):
+    """Shows a thread as it was before something `happens`."""
+
+    happens: Callable[[], Awaitable[object]] | None = None
+
+    async def written(self, channel: str, under: str) -> Sequence[Written] | None:
+        stands = await super().written(channel, under)
+        assert self.happens
+        await self.happens()
+        return stands
+
+
+async def test_what_is_heard_while_the_thread_is_read_is_not_taken_for_deleted(office: Office) -> None:
+    await office.sets_up(BOARD)
+    await office.at(NINE)
+    answer = DailyAnswer(ANA, "Ids", NINE + 60, "1")
+    wall = Slow(happens=lambda: office.store.answer(CHANNEL, SLOT, answer))
+    await look_again(office.store, wall, CHANNEL, await office.question())
+    assert await office.store.answers(CHANNEL, SLOT) == (answer,)
