@@ -93,12 +93,18 @@ class Desk:
 
     async def posted(self, channel: str, under: str, person: str) -> DailyAnswer | None:
         """What the bot said for somebody in the thread of the message `under`, while it can be changed; None for nothing."""
-        which = await self.store.slot_of(channel, under)
-        question = await self.store.question(channel, which) if which else None
+        question = await self._question_under(channel, under)
         if question is None or self.clock() >= question.reveals:
             return None
         answers = await self.store.answers(channel, question.slot)
         return next((each for each in reversed(answers) if each.posted and each.person == person), None)
+
+    async def closed(self, channel: str, under: str) -> str:
+        """Why the question that stands as the message `under` takes no answers any more; "" while it does."""
+        question = await self._question_under(channel, under)
+        if question is None:
+            return GONE
+        return OUT if self.clock() >= question.reveals else ""
 
     async def seal(self, channel: str, slot_name: str, person: str, zone: str, text: str) -> str:
         """Keep a blind answer, in place of the one before; an empty one takes it back."""
@@ -211,6 +217,10 @@ class Desk:
         with suppress(ValueError):
             return await self.store.question(channel, slot(name))
         return None
+
+    async def _question_under(self, channel: str, under: str) -> DailyQuestion | None:
+        which = await self.store.slot_of(channel, under)
+        return await self.store.question(channel, which) if which else None
 
 
 # --- in words -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from simcord.builders import ChannelHandle, GuildHandle, UserHandle
 
 from bot import actions
 from bot.daily import parse
-from bot.daily_desk import JOINED, LEFT
+from bot.daily_desk import JOINED, LEFT, OUT
 from bot.daily_words import words
 from bot.discord import daily, forms, notices
 from bot.discord.client import logged_in
@@ -578,6 +578,36 @@ async def test_an_answer_that_can_not_be_changed_in_its_place_takes_its_place_be
     assert await open_.fill(ANSWER, SAID) == daily.CHANGED
     (short,) = town.discord.said(open_.thread)
     assert await open_.answers() == [(person(town.ben.id), str(short.id), SAID)]
+
+
+async def test_an_answer_in_a_thread_that_was_put_away_is_changed_below(town: Town, open_: Open) -> None:
+    await open_.fill(ANSWER, SAID)
+    town.discord.archives(open_.thread)
+    assert await open_.fill(ANSWER, "A fencing token.") == daily.CHANGED
+    (now,) = town.discord.said(open_.thread)
+    assert await open_.answers() == [(person(town.ben.id), str(now.id), "A fencing token.")]
+
+
+@pytest.mark.parametrize(("status", "told", "left"), [(503, daily.BUSY, 1), (403, daily.STAYS, 0)])
+async def test_who_takes_an_answer_back_is_told_if_it_still_stands(
+    town: Town, open_: Open, status: int, told: str, left: int
+) -> None:
+    await open_.fill(ANSWER, SAID)
+    town.discord.faults.add("DELETE", f"/channels/{open_.thread}/messages/*", status=status)
+    assert await open_.fill(ANSWER, "") == told
+    assert len(town.discord.said(open_.thread)) == 1
+    assert len(await open_.answers()) == left
+
+
+async def test_once_the_answers_are_out_the_form_takes_none_and_gives_it_back(town: Town, open_: Open) -> None:
+    await open_.fill(ANSWER, SAID)
+    shown = await open_.form(ANSWER)
+    await open_.store.keep_question(town.channel, replace(question(), message=str(open_.thread), reveals=0.0))
+    assert await open_.press(ANSWER) == OUT
+    sent = await town.discord.submits(shown, {forms.WORDS: "A fencing token."})
+    assert (await open_.table.told(sent)).text == f"{OUT}\n\nA fencing token."
+    assert len(town.discord.said(open_.thread)) == 1
+    assert [text for _, _, text in await open_.answers()] == [SAID]
 
 
 async def test_an_answer_that_somebody_typed_in_the_thread_is_not_the_forms_to_change(town: Town, open_: Open) -> None:

@@ -2,13 +2,15 @@
 everything in a server's channels but private threads and mentions of the bot."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import discord
 
+from bot.commands import addressed
 from bot.discord.places import DIRECT, person
 from bot.text import clean
-from interviewer.model import Attachment
+from interviewer.model import Attachment, Question
 
 SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """Messages that somebody wrote."""
@@ -59,7 +61,7 @@ def read(message: discord.Message, me: int) -> Said | None:
     """What a message is. `me` is the bot's own user id; a mention of it at the beginning is left out."""
     if not by_somebody(message):
         return None
-    mentioned = any(user.id == me for user in message.mentions)
+    mentioned = mentions(message, me)
     guild = _guild(message)
     if guild != DIRECT and not _aside(message.channel) and not mentioned:
         return None
@@ -79,6 +81,17 @@ def read(message: discord.Message, me: int) -> Said | None:
 def wrote(message: discord.Message, me: int) -> str:
     """What somebody wrote anywhere, without a mention of the bot at its beginning; "" where that is not for the bot to read."""
     return clean(_text(message, me)).strip() if by_somebody(message) else ""
+
+
+def wants(message: discord.Message, me: int, questions: Sequence[Question]) -> bool:
+    """Whether somebody asks the bot for something there, such as an interview: then it is no answer to a daily question."""
+    asked = addressed(_text(message, me), questions)
+    return mentions(message, me) and (asked.outright or asked.asking)
+
+
+def mentions(message: discord.Message, me: int) -> bool:
+    """Whether the bot is mentioned in a message, or is told that somebody replies to it."""
+    return any(user.id == me for user in message.mentions)
 
 
 def by_somebody(message: discord.Message) -> bool:

@@ -79,6 +79,7 @@ ANSWERED = (
 )
 CHANGED = "Your answer is changed. Feedback on my answer, below the question, tells you alone how it does now."
 WITHDRAWN = "Your answer is taken back. Press “Answer” again to write another."
+STAYS = "Your answer counts no more and is not quoted, but Discord does not let me delete it from the thread. A moderator can."
 
 
 class Daily:
@@ -181,6 +182,9 @@ class Daily:
             await show(interaction, forms.blind(value, await self._desk.sealed(channel, slot, who)))
         elif action == ANSWER:
             under = str(interaction.message.id) if interaction.message else ""
+            if closed := await self._desk.closed(channel, under):
+                await tell(interaction, closed)
+                return
             before = await self._desk.posted(channel, under, who)
             await show(interaction, forms.answer(f"{channel}|{under}", before.text if before else ""))
         elif action == DAILY_REMIND:
@@ -233,11 +237,14 @@ class Daily:
     async def _answer(self, interaction: discord.Interaction, channel: str, thread: str, text: str) -> None:
         """Put somebody's answer into the thread, in the place of the one before, and note it; both or neither."""
         who, message = person(interaction.user.id), ""
-        before, name = await self._desk.posted(channel, thread, who), await self._called(who)
-        if not text:
-            await tell(interaction, await self._withdrawn(channel, thread, before))
+        if closed := await self._desk.closed(channel, thread):
+            await self._say(interaction, f"{closed}\n\n{text}".strip())
             return
-        zone = await self._zone(who)
+        before = await self._desk.posted(channel, thread, who)
+        if not text:
+            await tell(interaction, await self._withdrawn(channel, thread, before) if before else SAY_SOMETHING)
+            return
+        name, zone = await self._called(who), await self._zone(who)
         try:
             message = await self._said(interaction, thread, _quoted(name, text), before)
             noted = await self._desk.heard(channel, thread, message, who, zone, text, posted=True)
@@ -256,7 +263,8 @@ class Daily:
         if not noted:
             await self._take_back(channel, message, thread)
         elif before and before.message != message:
-            await self._withdrawn(channel, thread, before)
+            await self._desk.unheard(channel, thread, before.message)
+            await self._take_back(channel, before.message, thread)
         await tell(interaction, (CHANGED if before else ANSWERED) if noted else GONE_QUESTION)
 
     async def _said(
@@ -267,13 +275,17 @@ class Daily:
         instead = before.message if before and alike else ""
         return await self._noticeboard.say(int(thread), str(interaction.id), answer, instead)
 
-    async def _withdrawn(self, channel: str, thread: str, before: DailyAnswer | None) -> str:
-        """Take an answer out of the thread; what its author is told."""
-        if before is None:
-            return SAY_SOMETHING
+    async def _withdrawn(self, channel: str, thread: str, before: DailyAnswer) -> str:
+        """Take an answer out of the thread, and note that; what its author is told."""
+        told = WITHDRAWN
+        try:
+            await self._noticeboard.take_back(channel, before.message, thread)
+        except Away:
+            return BUSY
+        except Closed:
+            told = STAYS
         await self._desk.unheard(channel, thread, before.message)
-        await self._take_back(channel, before.message, thread)
-        return WITHDRAWN
+        return told
 
     async def _called(self, who: str) -> str:
         """Who answers, unless they are to be named nowhere."""

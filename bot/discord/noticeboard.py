@@ -13,13 +13,14 @@ import discord
 
 from bot.daily_words import value, words
 from bot.discord import buttons
-from bot.discord.arrivals import by_somebody, wrote
+from bot.discord.arrivals import by_somebody, mentions, wants, wrote
 from bot.discord.client import ARCHIVED, CLOSED, TROUBLE, code, passing, told
 from bot.discord.notices import features, outgoing, seen
 from bot.discord.places import link, on_board, person, user
 from bot.discord.platform import DiscordPlatform, Letter
 from bot.discord.rendering import Outgoing
 from interviewer.daily import GIVEN_UP, Asked, Private, Public, Reminded, Unsealed, Written
+from interviewer.model import Question
 from interviewer.ports import Away, Closed
 
 logger = logging.getLogger(__name__)
@@ -57,11 +58,20 @@ SOMEWHERE = "that channel"
 
 
 class DiscordNoticeboard:
-    """Implements ports.Noticeboard. `reads`: the bot may read plain messages in servers, so nobody needs a form to answer."""
+    """Implements ports.Noticeboard. `reads`: the bot may read plain messages in servers, so nobody needs a form to answer.
+    `questions` are what somebody may ask the bot for in a thread, which is no answer."""
 
-    def __init__(self, client: discord.Client, platform: DiscordPlatform, *, reads: bool = False) -> None:
+    def __init__(
+        self,
+        client: discord.Client,
+        platform: DiscordPlatform,
+        questions: Sequence[Question] = (),
+        *,
+        reads: bool = False,
+    ) -> None:
         self._client = client
         self._platform = platform
+        self._questions = questions
         self._reads = reads
 
     # --- ports.Noticeboard ---
@@ -117,7 +127,9 @@ class DiscordNoticeboard:
                     return ()
                 raise
         me = self._client.user.id if self._client.user else 0
-        return None if len(messages) > LOOKS_BACK else [_as_it_stands(each, me) for each in reversed(messages)]
+        if len(messages) > LOOKS_BACK:
+            return None
+        return [self._as_it_stands(each, me) for each in reversed(messages)]
 
     async def usable(self, channel: str) -> None:
         guild, where = on_board(channel)
@@ -156,7 +168,8 @@ class DiscordNoticeboard:
                     .edit(content=message.content, allowed_mentions=discord.AllowedMentions.none())
                 )
             except discord.HTTPException as problem:
-                if code(problem) != NO_MESSAGE:
+                # In a thread that was put away nothing can be changed; what is new opens it.
+                if code(problem) not in {NO_MESSAGE, ARCHIVED}:
                     raise
             else:
                 return instead
@@ -222,6 +235,16 @@ class DiscordNoticeboard:
                 return str(message.id)
         return ""
 
+    def _as_it_stands(self, message: discord.Message, me: int) -> Written:
+        """A message of a thread, read as the event was that told of it."""
+        text = wrote(message, me) if by_somebody(message) else None
+        # Without the intent, an event tells only of what mentions the bot, though Discord may show more to who asks for it. What
+        # a person wrote and the bot is not to read counts as nothing: it may be what is left of something for the bot.
+        shown = self._reads or mentions(message, me)
+        if text and (not shown or wants(message, me, self._questions)):
+            text = ""
+        return Written(person(message.author.id), text, message.created_at.timestamp(), str(message.id))
+
     def _messageable(self, channel: int) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(channel)
 
@@ -236,13 +259,6 @@ class DiscordNoticeboard:
             if explain and code(problem) in {NO_ACCESS, NOT_PERMITTED, NO_CHANNEL}:
                 await self.usable(channel)
             raise Closed(_advice(problem)) from problem
-
-
-def _as_it_stands(message: discord.Message, me: int) -> Written:
-    """A message of a thread, read as the event was that told of it."""
-    # What a person wrote and the bot is not shown counts as nothing: it may be what is left of something for the bot.
-    text = wrote(message, me) if by_somebody(message) else None
-    return Written(person(message.author.id), text, message.created_at.timestamp(), str(message.id))
 
 
 def _given_up(problem: discord.HTTPException) -> str:

@@ -93,7 +93,7 @@ async def wired(  # noqa: PLR0913 (each of them is a different thing, and they a
 
         reads = settings.discord_message_content
         daily_store = await stack.enter_async_context(DailyStore.from_url(url, keep=settings.keep))
-        noticeboard = DiscordNoticeboard(bot, platform, reads=reads)
+        noticeboard = DiscordNoticeboard(bot, platform, bank.questions, reads=reads)
         now, clock = by(clock) if clock else daily_store.now, clock or time.time
         herald = Herald(daily_store, bank, interviewer.rater, noticeboard, holidays, now, SCHEME)
         desk = Desk(daily_store, bank, interviewer.rater, clock)
