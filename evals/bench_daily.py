@@ -59,7 +59,7 @@ HANDS = 20
 """As many channels are set up at a time."""
 PATIENCE = 120.0
 NAMES = {1: "one_worker", 2: "two_workers"}
-WORDS = 40
+WORDS = 25
 """Words of an answer, about."""
 
 
@@ -220,6 +220,7 @@ async def idle(home: Path, counts: Sequence[int]) -> dict[str, Any]:
         client, _ = connect(server.url, 1)
         stack.push_async_callback(client.aclose)
         crier = herald(store, load_bank(data_root()), Blank(), _nobody, till_nine(1800))
+        await crier.tick(_nothing)  # connections
         for before, count in itertools.pairwise((0, *counts)):
             await sign_up(store, range(before, count), 9)
             if new := count - before:
