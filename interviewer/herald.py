@@ -15,7 +15,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter
 
@@ -87,10 +87,11 @@ class Herald:
     holidays: Callable[[str], Holidays]
     now: Now
     platform: str
+    _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     @property
     def _scribe(self) -> Scribe:
-        return Scribe(self.store, self.bank, self.rater, self._free)
+        return Scribe(self.store, self.bank, self.rater, self._free, self._reading)
 
     # --- what is due ---
 

@@ -1,5 +1,6 @@
 """Owns what a channel's day is made of before it is posted: its question, what the answers to it come to, and a week's digest."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,12 +28,14 @@ from interviewer.questions import Bank, BankError, UnknownQuestion
 
 @dataclass(frozen=True)
 class Scribe:
-    """Makes what is posted, out of what is kept. `holidays` knows those of any code. Every method raises StoreUnavailable."""
+    """Makes what is posted, out of what is kept. `holidays` knows those of any code; `reading` lets one question's answers be
+    read at a time. Every method raises StoreUnavailable."""
 
     store: DailyStore
     bank: Bank
     rater: Rater
     holidays: Callable[[str], Holidays]
+    reading: asyncio.Semaphore
 
     # --- a question ---
 
@@ -75,7 +78,9 @@ class Scribe:
     async def judged(self, channel: str, question: DailyQuestion, case: Case) -> Sequence[Judged]:
         """What everybody answered, as it was read."""
         answers = await self.store.answers(channel, question.slot)
-        ratings = {each: await self._rated(case, each) for each in _texts(answers).items()}
+        # Read side by side, all would be done when the last is; and an interview on this machine would wait behind each of them.
+        async with self.reading:
+            ratings = {each: await self._rated(case, each) for each in _texts(answers).items()}
         # Somebody may have left, or taken back what they said, while it was read.
         return [
             await self._judged(person, ratings[person, text], answers)
